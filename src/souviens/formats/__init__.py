@@ -1,0 +1,126 @@
+"""Provider formats: one module each, and this folder is the registry.
+
+A format is a module (or package) here whose name does not begin with an underscore. It has
+
+    NAME: str                      "chatgpt"; the provider key that records carry
+    TITLE: str                     "ChatGPT export"
+    READER: int                    raised whenever `read` changes what it makes of a slice: `rebuild --records` replays it
+
+and, to be readable,
+
+    identify(delivery) -> str | None                    its shape id ("v1", "sharded", "slim") if the delivery is this format
+    plan(delivery) -> dict[entry name, Treatment]        what to do with each file; entries it does not name are kept as blobs
+    sidecars(delivery) -> Sidecars                       what the side files say, read once before any slice (any object)
+    cut(entry) -> Iterator[Glue | Slice]                 bytes of a "cut" entry, in order, covering every byte
+    read(slice, sidecars) -> Reading                     one slice into records; never raises for bad content: Problems are data
+
+and, to be writable,
+
+    CARRIES, CANNOT: tuple[str, ...]                     what the target has a place for, in words
+    write(chosen: Chosen) -> Written                     files and the loss report
+
+`cut` and `read` are the only readers, used by intake and rebuild alike. A format never sees the vault.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Protocol, cast
+
+from souviens.delivery import Delivery, Entry
+from souviens.errors import Ambiguous, NotRecognised, UsageError
+from souviens.jsonspan import Glue, Slice
+from souviens.records import Conversation, Json, Memory, Reading, Record, Topic, Treatment
+
+
+class Reader(Protocol):
+    """A format that can be read."""
+
+    NAME: str
+    TITLE: str
+    READER: int
+
+    def identify(self, delivery: Delivery) -> str | None: ...
+    def plan(self, delivery: Delivery) -> dict[str, Treatment]: ...
+    def sidecars(self, delivery: Delivery) -> Json: ...
+    def cut(self, entry: Entry) -> Iterator[Glue | Slice]: ...
+    def read(self, slice: Slice, sidecars: Json) -> Reading: ...
+
+
+class Chosen(Record):
+    """What the user chose to give out. `blobs` of attachments are fetched by the caller, not by a writer."""
+
+    conversations: tuple[Conversation, ...] = ()
+    memories: tuple[Memory, ...] = ()
+    topics: tuple[Topic, ...] = ()
+
+
+class Loss(Record):
+    """Something that has no place in the target. kind: reasoning, branch, attachment, time, …; never content."""
+
+    kind: str
+    count: int
+    reason: str
+
+
+class Written(Record):
+    """Files to write (relative path -> bytes), what was carried by kind, and what was lost."""
+
+    files: dict[str, bytes]
+    carried: dict[str, int]
+    lost: tuple[Loss, ...] = ()
+
+
+class Writer(Protocol):
+    """A format that can be written."""
+
+    NAME: str
+    TITLE: str
+    CARRIES: tuple[str, ...]
+    CANNOT: tuple[str, ...]
+
+    def write(self, chosen: Chosen) -> Written: ...
+
+
+def _modules() -> list[ModuleType]:
+    names = sorted(found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_"))
+    return [importlib.import_module(f"{__name__}.{name}") for name in names]
+
+
+def readers() -> dict[str, Reader]:
+    """Every format with a `read`, by name."""
+    return {module.NAME: cast(Reader, module) for module in _modules() if hasattr(module, "read")}
+
+
+def writers() -> dict[str, Writer]:
+    """Every format with a `write`, by the name `move --to` takes (NAME with "-" for "_")."""
+    return {module.NAME.replace("_", "-"): cast(Writer, module) for module in _modules() if hasattr(module, "write")}
+
+
+def reader(name: str) -> Reader:
+    """The reader of that name. Raises UsageError for a name no module bears."""
+    try:
+        return readers()[name]
+    except KeyError:
+        raise UsageError(f"no reader named {name!r}", next="souviens where --formats") from None
+
+
+def identify(delivery: Delivery) -> tuple[Reader, str]:
+    """The one format that claims this delivery, and the shape it saw.
+
+    Raises NotRecognised (saying what was seen) for none, Ambiguous for more than one: a guess would be a silent loss.
+    """
+    claims = [(format, shape) for format in readers().values() if (shape := format.identify(delivery)) is not None]
+    if len(claims) == 1:
+        return claims[0]
+    if claims:
+        names = " and ".join(f"{format.NAME} ({shape})" for format, shape in claims)
+        raise Ambiguous(f"{delivery.path}: more than one reader claims it", names, "report this file's shape; nothing was stored")
+    raise NotRecognised(
+        f"{delivery.path}: not an export souviens can read",
+        f"seen: {delivery.describe()}",
+        "give the provider's export as it came (zip, folder or conversations.json); readable: " + ", ".join(sorted(readers())),
+    )
