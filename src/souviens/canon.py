@@ -85,9 +85,14 @@ class Instant(msgspec.Struct, frozen=True, omit_defaults=True):
     unknown: str | None = None
 
 
+# The default of every time. One object: a record is written without the fields that hold their default, and msgspec tells a
+# default by identity, so that a second instant that says the same would be written and hashed otherwise.
+ABSENT = Instant(unknown="absent")
+
+
 def unknown(reason: str, given: str | None = None) -> Instant:
     """No time, with the reason. `given` keeps what stood there, if anything did."""
-    return Instant(given=given, unknown=reason)
+    return ABSENT if reason == "absent" and given is None else Instant(given=given, unknown=reason)
 
 
 def epoch(value: object, *, unit: int = 1) -> Instant:
@@ -116,9 +121,7 @@ def epoch(value: object, *, unit: int = 1) -> Instant:
     return Instant(given=given, us=us, zone="epoch")
 
 
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d{2}:?\d{2})?)?"
-)
+_RFC3339 = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d{2}:?\d{2})?)?")
 
 
 def rfc3339(value: object) -> Instant:
@@ -135,7 +138,9 @@ def rfc3339(value: object) -> Instant:
     try:
         # A leap second (:60) is the following second: no clock in this field counts them.
         leap = second == "60"
-        moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), 59 if leap else int(second or 0), tzinfo=UTC)
+        moment = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), 59 if leap else int(second or 0), tzinfo=UTC
+        )
         if leap:
             moment += timedelta(seconds=1)
         if zone and zone not in "Zz":

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from souviens.canon import Instant, tagged_hash
+from souviens.canon import ABSENT, Instant, tagged_hash
 
 Json: TypeAlias = Any  # a value out of a JSON document, before we know its shape: the only Any of the house
 Extra: TypeAlias = dict[str, Json]
@@ -29,7 +29,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 # --- parts: the OpenTelemetry GenAI vocabulary, plus citation and opaque ----------------------------------------------
 
 
-class Text(Record, tag_field="type", tag="text"):
+class Text(Record, frozen=True, tag_field="type", tag="text"):
     """Words of the message. language: of a code block, as the provider named it ("python"), else ""."""
 
     text: str
@@ -37,7 +37,7 @@ class Text(Record, tag_field="type", tag="text"):
     extra: Extra = {}
 
 
-class Reasoning(Record, tag_field="type", tag="reasoning"):
+class Reasoning(Record, frozen=True, tag_field="type", tag="reasoning"):
     """What a model thought aloud before it answered."""
 
     text: str
@@ -45,7 +45,7 @@ class Reasoning(Record, tag_field="type", tag="reasoning"):
     extra: Extra = {}
 
 
-class ToolCall(Record, tag_field="type", tag="tool_call"):
+class ToolCall(Record, frozen=True, tag_field="type", tag="tool_call"):
     """A model's request to a tool. arguments: parsed JSON when the provider gave an object, else the exact string."""
 
     name: str
@@ -54,7 +54,7 @@ class ToolCall(Record, tag_field="type", tag="tool_call"):
     extra: Extra = {}
 
 
-class ToolResult(Record, tag_field="type", tag="tool_result"):
+class ToolResult(Record, frozen=True, tag_field="type", tag="tool_result"):
     """What the tool answered. text: the readable part; whatever else came is in `extra`."""
 
     text: str = ""
@@ -64,20 +64,20 @@ class ToolResult(Record, tag_field="type", tag="tool_result"):
     extra: Extra = {}
 
 
-class File(Record, tag_field="type", tag="file"):
+class File(Record, frozen=True, tag_field="type", tag="file"):
     """A pointer to an attachment (see `Attachment`, which says whether its bytes are here).
 
     attachment: its id. media: "image", "audio", "video" or "file". pointer: the provider's own, exactly.
     """
 
     attachment: str
-    media: str = "file"
+    media: str
     pointer: str = ""
     name: str = ""
     extra: Extra = {}
 
 
-class Uri(Record, tag_field="type", tag="uri"):
+class Uri(Record, frozen=True, tag_field="type", tag="uri"):
     """Something that lives elsewhere: a web page, a widget's address."""
 
     uri: str
@@ -86,7 +86,7 @@ class Uri(Record, tag_field="type", tag="uri"):
     extra: Extra = {}
 
 
-class Citation(Record, tag_field="type", tag="citation"):
+class Citation(Record, frozen=True, tag_field="type", tag="citation"):
     """A source the model names for a span of its text. start, end: offsets in characters as the provider counted them."""
 
     uri: str = ""
@@ -97,7 +97,7 @@ class Citation(Record, tag_field="type", tag="citation"):
     extra: Extra = {}
 
 
-class Opaque(Record, tag_field="type", tag="opaque"):
+class Opaque(Record, frozen=True, tag_field="type", tag="opaque"):
     """A part of a kind we do not know yet, kept whole. kind: what the provider called it."""
 
     kind: str
@@ -110,7 +110,7 @@ Part: TypeAlias = Text | Reasoning | ToolCall | ToolResult | File | Uri | Citati
 # --- conversations ----------------------------------------------------------------------------------------------------
 
 
-class Message(Record):
+class Message(Record, frozen=True):
     """A node of a conversation's graph.
 
     id: `canon.make_id("m", conversation id, provider's node id)`. parent: a message id of the same conversation, or None for
@@ -136,7 +136,7 @@ class Message(Record):
     hash: str = ""
 
 
-class Attachment(Record):
+class Attachment(Record, frozen=True):
     """Bytes a conversation points to. blob: their SHA-256 if the vault holds them; None means *missing*, and why.
 
     id: `canon.make_id("a", conversation id, pointer)`. member: the file of the delivery in which a reader found the bytes;
@@ -153,7 +153,7 @@ class Attachment(Record):
     missing: str = ""
 
 
-class Origin(Record):
+class Origin(Record, frozen=True):
     """Where a record was read: source id, slice hash, and the place in words ("conversations.json[12]")."""
 
     source: str
@@ -161,19 +161,19 @@ class Origin(Record):
     where: str = ""
 
 
-class Head(Record):
+class Head(Record, frozen=True):
     """What a conversation says about itself. tip: id of the active leaf. project: a Topic id. model: the default model."""
 
     title: str = ""
-    created: Instant = Instant(unknown="absent")
-    updated: Instant = Instant(unknown="absent")
+    created: Instant = ABSENT
+    updated: Instant = ABSENT
     tip: str | None = None
     project: str | None = None
     model: str | None = None
     extra: Extra = {}
 
 
-class Conversation(Record):
+class Conversation(Record, frozen=True):
     """One dialogue: a graph of messages.
 
     messages: in the source's order, parents before children where the source has them so. older, older_heads: versions
@@ -194,7 +194,7 @@ class Conversation(Record):
 # --- memories and topics ----------------------------------------------------------------------------------------------
 
 
-class Evidence(Record):
+class Evidence(Record, frozen=True):
     """What a memory rests on: a message (or a whole slice), the span of it, and a hash of the quoted words."""
 
     conversation: str | None = None
@@ -210,7 +210,7 @@ MEMORY_KINDS = ("preference", "fact", "instruction", "project", "event", "relati
 AUTHORITIES = ("user_stated", "user_confirmed", "user_in_chat", "assistant_said", "imported", "tool_output", "web")
 
 
-class Verdict(Record):
+class Verdict(Record, frozen=True):
     """What a person said of a memory. verdict: confirm, correct or reject. text: the corrected words."""
 
     verdict: Literal["confirm", "correct", "reject"]
@@ -219,7 +219,7 @@ class Verdict(Record):
     serial: int = 0
 
 
-class Memory(Record):
+class Memory(Record, frozen=True):
     """One statement worth keeping, and what it rests on.
 
     id: `canon.make_id("y", provider, kind, provider's id or the exact text)`. authority: see AUTHORITIES. belief, weight: 0 to 1,
@@ -234,7 +234,7 @@ class Memory(Record):
     provider: str = ""
     provider_id: str | None = None
     evidence: tuple[Evidence, ...] = ()
-    created: Instant = Instant(unknown="absent")
+    created: Instant = ABSENT
     updated: Instant | None = None
     valid_from: Instant | None = None
     valid_to: Instant | None = None
@@ -261,17 +261,17 @@ class Memory(Record):
         return corrected[-1] if corrected else self.text
 
 
-class Document(Record):
+class Document(Record, frozen=True):
     """A text that belongs to a topic, such as a project's knowledge file."""
 
     name: str
     text: str
     provider_id: str | None = None
-    created: Instant = Instant(unknown="absent")
+    created: Instant = ABSENT
     extra: Extra = {}
 
 
-class Topic(Record):
+class Topic(Record, frozen=True):
     """A node of the hierarchy given by a person or a provider (automatic topics are index, not truth).
 
     id: `canon.make_id("t", provider, provider's id)`. kind: area, project or topic. name: "" when the export has only an id.
@@ -286,7 +286,7 @@ class Topic(Record):
     summary: str = ""
     instructions: str = ""
     documents: tuple[Document, ...] = ()
-    created: Instant = Instant(unknown="absent")
+    created: Instant = ABSENT
     updated: Instant | None = None
     extra: Extra = {}
     origins: tuple[Origin, ...] = ()
@@ -297,7 +297,7 @@ class Topic(Record):
 Treatment: TypeAlias = Literal["cut", "keep", "repeat", "withhold"]
 
 
-class Problem(Record):
+class Problem(Record, frozen=True):
     """Something that could not be taken in. kind: conversation, message, attachment, memory or source.
 
     path: the file. where: the place in it ("[12].mapping.abc"). reason: in words, without content.
@@ -309,7 +309,7 @@ class Problem(Record):
     reason: str
 
 
-class Withheld(Record):
+class Withheld(Record, frozen=True):
     """Something kept out on purpose (accounts, logins, keys)."""
 
     path: str
@@ -317,7 +317,7 @@ class Withheld(Record):
     reason: str
 
 
-class Reading(Record):
+class Reading(Record, frozen=True):
     """What a format's `read` made of one slice. unknown: JSON paths no table of the format names, with their counts."""
 
     conversations: tuple[Conversation, ...] = ()
@@ -327,7 +327,7 @@ class Reading(Record):
     unknown: dict[str, int] = {}
 
 
-class Counts(Record):
+class Counts(Record, frozen=True, omit_defaults=False):
     """How many of each kind. branch_points: messages with more than one child."""
 
     conversations: int = 0
@@ -338,6 +338,9 @@ class Counts(Record):
 
     def plus(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, f) + getattr(other, f) for f in self.__struct_fields__))
+
+    def minus(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, f) - getattr(other, f) for f in self.__struct_fields__))
 
 
 # --- integrity --------------------------------------------------------------------------------------------------------
@@ -392,17 +395,27 @@ def active_path(conversation: Conversation) -> tuple[Message, ...]:
 
 
 def spoken(message: Message) -> str:
-    """The words a person would read in a message: text and reasoning left apart, files by name. Used by lists and indexes."""
-    words: list[str] = []
-    for part in message.parts:
-        if isinstance(part, Text):
-            words.append(part.text)
-        elif isinstance(part, ToolResult):
-            words.append(part.text)
-        elif isinstance(part, ToolCall):
-            words.append(part.arguments if isinstance(part.arguments, str) else part.name)
-        elif isinstance(part, (File, Uri, Citation)):
-            words.append(" ".join(filter(None, (getattr(part, "name", ""), getattr(part, "title", ""), getattr(part, "text", "")))))
-        elif isinstance(part, Reasoning):
-            words.append(part.text)
-    return "\n".join(word for word in words if word)
+    """The words of a message, for lists and indexes: its text and reasoning, what was asked of a tool and what it answered,
+    files by name, citations by title (their snippets are a web page's words, not the speaker's)."""
+    return "\n".join(filter(None, map(_words_of, message.parts)))
+
+
+def _words_of(part: Part) -> str:
+    if isinstance(part, (Text, ToolResult, Reasoning)):
+        return part.text
+    if isinstance(part, ToolCall):
+        return "\n".join((part.name, *_strings(part.arguments)))
+    if isinstance(part, File):
+        return part.name
+    if isinstance(part, Citation):
+        return part.title
+    return "\n".join(filter(None, (part.title, part.text))) if isinstance(part, Uri) else ""
+
+
+def _strings(value: Json) -> list[str]:
+    """Every string inside a JSON value: a canvas or an artifact is written as a tool's arguments."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [text for item in value for text in _strings(item)] if isinstance(value, list) else []
