@@ -2,17 +2,40 @@
 
 Nothing is ever extracted. Names are data: entries are recognised by what is inside them. The limits stop bombs; what
 they stop is refused as a Problem and the rest is read.
+
+A zip inside is looked into only if it holds a .json, .jsonl or .zip member; any other (an office document, an attachment
+that happens to be a zip) is an ordinary entry, byte for byte. What is looked into comes back member for member.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
+import stat
+import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from souviens import _container
+from souviens._container import Bounded, Member, refusal
+from souviens.errors import SourceError
+from souviens.jsonspan import outline
 from souviens.records import Json, Problem
+
+_MAGIC_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_HELD = 64 << 20  # bytes of nested zips held in memory: reading backwards in a compressed one starts it again from its first byte
+_MAGICS = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"%PDF-", "PDF"),
+    (b"SQLite format 3\0", "SQLite"),
+    (b"PK\x03\x04", "zip"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +83,222 @@ class Delivery:
         return next((entry for entry in self.entries if entry.name == name), None)
 
     def describe(self) -> str:
-        """What was seen, in one line without content: "zip of 3 files: MyActivity.json (array of objects with header, title, time), …"."""
-        raise NotImplementedError
+        """What was seen, in one line without content:
+        "zip of 3 files: MyActivity.json (array of objects with header, title, time), …"."""
+        shown = ", ".join(f"{entry.name} ({_describe(entry)})" for entry in self.entries[:5])
+        count = f"{len(self.entries)} file{'' if len(self.entries) == 1 else 's'}"
+        refused = f"; {len(self.problems)} refused" if self.problems else ""
+        return f"{self.kind} of {count}: {shown}{', …' if len(self.entries) > 5 else ''}{refused}"
+
+
+def _describe(entry: Entry) -> str:
+    """The shape of one file: never a value out of it."""
+    try:
+        head = entry.head(4096)
+        kind, keys = _outline(entry) if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{") else ("", [])
+    except SourceError as error:
+        return f"unreadable: {error.why}"
+    if kind:
+        listed = ", ".join(keys[:8]) + (", …" if len(keys) > 8 else "")
+        return f"{kind}{' of objects' if keys and kind == 'array' else ''}{f' with {listed}' if keys else ''}"
+    if not head:
+        return "empty"
+    for magic, name in _MAGICS:
+        if head.startswith(magic):
+            return name
+    if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+        return "HTML"
+    # A character cut by the end of the head is no sign of a binary file.
+    text = head.decode("utf-8", "ignore")
+    return "binary" if b"\0" in head or len(text.encode()) < len(head) - 3 else "text"
+
+
+def _outline(entry: Entry) -> tuple[str, list[str]]:
+    with entry.open() as stream:
+        return outline(stream)
+
+
+# --- opening ----------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def open_delivery(path: Path, limits: Limits = Limits()) -> Iterator[Delivery]:
     """Open a file, folder or zip. Raises SourceError if it is absent, unreadable or an empty or broken container."""
-    raise NotImplementedError
-    yield
+    with ExitStack() as opened:
+        try:
+            delivery = _folder(path, limits, opened) if path.is_dir() else _file(path, limits, opened)
+        except FileNotFoundError:
+            raise SourceError(f"{path}: there is no such file", next="give the path of an export (zip, folder or file)") from None
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read", error.strerror or str(error), "check its permissions") from error
+        yield delivery
 
 
-def write_container(delivery_kind: str, directory: Json, members: Iterator[tuple[str, Json, Iterator[bytes]]], target: Path) -> None:
-    """Write a file, folder or zip again from (name, entry directory, bytes): the other half of `open_delivery`. Members of nested
-    zips are given consecutively and put back into theirs. Writes beside `target` and renames, so a half-written file never bears the name."""
-    raise NotImplementedError
+def _file(path: Path, limits: Limits, opened: ExitStack) -> Delivery:
+    if not path.is_file() and path.exists():
+        raise SourceError(f"{path}: not a regular file", next="give the path of an export (zip, folder or file)")
+    size, digest = path.stat().st_size, _digest(path)
+    if size == 0:
+        raise SourceError(f"{path}: empty (0 bytes)", "the download did not arrive", "download the export again")
+    with path.open("rb") as stream:
+        is_zip = stream.read(4) in _MAGIC_ZIP
+    delivery = Delivery(str(path), "zip" if is_zip else "file", (), sha256=digest, bytes=size)
+    inventory = _Inventory(delivery, limits, opened)
+    if is_zip:
+        try:
+            archive = opened.enter_context(zipfile.ZipFile(path))
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            raise SourceError(f"{path}: a zip that cannot be opened", f"{error}; it may be cut off", "download it again") from error
+        delivery.directory = inventory.add_zip(archive, "", size, 0)
+    else:
+        inventory.add_file(path.name, path, size)
+    delivery.entries = tuple(inventory.entries)
+    if not delivery.entries and not delivery.problems:
+        raise SourceError(f"{path}: an empty zip", "it holds no files", "download the export again")
+    return delivery
+
+
+def _folder(path: Path, limits: Limits, opened: ExitStack) -> Delivery:
+    """Everything below a folder, sorted by name. Links are refused, not followed: they lead out of what was given."""
+    delivery = Delivery(str(path), "folder", ())
+    inventory = _Inventory(delivery, limits, opened)
+    order: list[Json] = []
+    lines = hashlib.sha256()
+    for name, item in sorted((below.relative_to(path).as_posix(), below) for below in _below(path)):
+        status = item.lstat()
+        if stat.S_ISDIR(status.st_mode):
+            order.append({"name": name + "/", "modified": status.st_mtime_ns})
+        elif not stat.S_ISREG(status.st_mode):
+            inventory.refuse(name, "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a regular file")
+        elif (added := inventory.add_file(name, item, status.st_size)) is not None:
+            order.append(added)
+            lines.update(f"{name}\0{status.st_size}\0{_digest(item)}\n".encode())
+            delivery.bytes += status.st_size
+    delivery.directory = {"order": order}
+    delivery.entries = tuple(inventory.entries)
+    delivery.sha256 = lines.hexdigest()
+    if not delivery.entries and not delivery.problems:
+        raise SourceError(f"{path}: an empty folder", "there is no file below it", "give the folder the export was unpacked into")
+    return delivery
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    with os.scandir(folder) as found:
+        for item in found:
+            yield Path(item.path)
+            if item.is_dir(follow_symlinks=False):
+                yield from _below(Path(item.path))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class _Inventory:
+    """Collects the entries of one delivery and keeps its limits over all its containers."""
+
+    def __init__(self, delivery: Delivery, limits: Limits, opened: ExitStack) -> None:
+        self.entries: list[Entry] = []
+        self._delivery, self._limits, self._opened = delivery, limits, opened
+        self._names: set[str] = set()
+        self._count = self._total = self._held = 0
+
+    def refuse(self, name: str, reason: str) -> None:
+        shown = name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+        self._delivery.problems.append(Problem("source", self._delivery.path, shown, reason))
+
+    def add_file(self, name: str, path: Path, size: int) -> Json | None:
+        """A file on disk: its item in the order of the directory, None if refused."""
+        member = Member(name, size, {"modified": path.lstat().st_mtime_ns}, lambda: path.open("rb"))
+        return self._add(member, name, 0)
+
+    def add_zip(self, archive: zipfile.ZipFile, prefix: str, length: int, depth: int) -> Json:
+        """The members of a zip of `length` bytes, and its directory: {"comment", "order"}; see `_container`."""
+        order: list[Json] = []
+        for info in archive.infolist():
+            name = info.orig_filename
+            if self._count >= self._limits.entries:
+                self.refuse(prefix + name, f"too many entries: the limit is {self._limits.entries:,}; this and all later ones")
+                break
+            if reason := refusal(name) or _container.zip_refusal(info, length, self._limits.ratio):
+                self.refuse(prefix + name, reason)
+            elif name.endswith("/"):
+                self._count += 1
+                order.append({"name": name, **_container.describe_info(info)})
+            elif (added := self._add(_container.zip_member(archive, info), prefix + name, depth)) is not None:
+                order.append(added)
+        return {"comment": _container.pack(archive.comment), "order": order}
+
+    def _add(self, member: Member, name: str, depth: int) -> Json | None:
+        """Enter one file, or the members of a zip that is looked into. The item of its container's order, None if refused."""
+        limits = self._limits
+        reason = refusal(member.name)
+        if name in self._names:
+            reason = "a second entry of this name: the first is kept"
+        elif self._count >= limits.entries:
+            reason = f"too many entries: the limit is {limits.entries:,}"
+        elif member.size > limits.member:
+            reason = f"too large: {member.size:,} bytes, the limit for one file is {limits.member:,}"
+        elif self._total + member.size > limits.total:
+            reason = f"too large: with it the delivery exceeds {limits.total:,} bytes"
+        if reason:
+            self.refuse(name, reason)
+            return None
+        self._names.add(name)
+        self._count += 1
+        self._total += member.size
+        nested = self._nested(member, name, depth)
+        if nested is not None:
+            return {"name": member.name, **member.directory, "container": nested}
+        where = f"{self._delivery.path}: {name}"
+        self.entries.append(Entry(name, member.size, member.directory, lambda: Bounded.over(member, where)))
+        return member.name
+
+    def _nested(self, member: Member, name: str, depth: int) -> Json | None:
+        """The directory of a zip that is looked into; None for everything else."""
+        if self._delivery.kind == "file":
+            return None
+        try:
+            with Bounded.over(member, name) as stream:
+                if stream.read(4) not in _MAGIC_ZIP:
+                    return None
+            archive = self._open_nested(member, name)
+        except (SourceError, *_container.ZIP_ERRORS):
+            # Not a zip after all, or a damaged one: an ordinary entry, whose reading says what is wrong with it.
+            return None
+        if archive is None:
+            return None
+        if depth >= self._limits.depth:
+            self.refuse(name, f"zips nested deeper than {self._limits.depth}: kept as a file, not looked into")
+            return None
+        return self.add_zip(archive, name + "!/", member.size, depth + 1)
+
+    def _open_nested(self, member: Member, name: str) -> zipfile.ZipFile | None:
+        """The zip, held open until the delivery closes; None if it is an attachment."""
+        with ExitStack() as tentative:
+            stream = tentative.enter_context(Bounded.over(member, name) if self._fits(member) else member.open())
+            source = io.BytesIO(stream.read()) if self._fits(member) else stream
+            archive = tentative.enter_context(zipfile.ZipFile(source))
+            if not _container.holds_export(archive):
+                return None
+            self._held += member.size if self._fits(member) else 0
+            self._opened.push(tentative.pop_all())
+            return archive
+
+    def _fits(self, member: Member) -> bool:
+        return self._held + member.size <= _HELD
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def write_container(
+    delivery_kind: str, directory: Json, members: Iterator[tuple[str, Json, Iterator[bytes]]], target: Path
+) -> None:
+    """Write a file, folder or zip again from (name, entry directory, bytes): the other half of `open_delivery`.
+
+    Members come in the order of the delivery; those of nested zips are put back into theirs; one that is left out is left
+    out of its container. Writes beside `target` and renames, so a half-written file never bears the name. Raises
+    SourceError for a member that has no place in `directory`."""
+    _container.write(delivery_kind, directory, members, target)

@@ -2,16 +2,27 @@
 
 `json.JSONDecoder.raw_decode` over a moving window: exact numbers, duplicate keys seen, spans known (docs/decisions/0002
 says why not ijson, orjson or msgspec here). Damage refuses the smallest unit: an element that cannot be decoded is still
-cut (by counting brackets outside strings), so that its bytes are kept, its reading is refused, and the next element is read.
+cut (by matching brackets outside strings), so that its bytes are kept, its reading is refused, and the next element is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import BinaryIO
 
+from souviens._jsonflaws import cleaned, find_flaws, has_lone_surrogate, step_over
+from souviens._jsonwindow import BARE_STOPS, SPACE, ValueEnd, Window
 from souviens.records import Json
+
+CUT_OFF = "cut off: the file ends inside this element"
+_WINDOW = 1 << 20
+# After a damaged element this many are cut by brackets before they are decoded: an error of the decoder costs a scan of the
+# whole window (it counts lines), which a file of small damaged elements would pay each time.
+_CAUTION = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,40 +66,319 @@ class Flaws:
     bad_utf8: list[str] = field(default_factory=list)
 
 
+# --- decoding one value -----------------------------------------------------------------------------------------------
+
+
+class _Decoder:
+    """The standard decoder with exact numbers, which notes duplicate keys and unreal numbers as it goes."""
+
+    def __init__(self) -> None:
+        self.duplicates: list[tuple[str, list[Json]]] = []
+        self.unreal = False
+        self.scan = json.JSONDecoder(
+            parse_float=Decimal, parse_int=_integer, parse_constant=self._constant, object_pairs_hook=self._object
+        ).raw_decode
+
+    def _object(self, pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            values: dict[str, list[Json]] = {}
+            for key, value in pairs:
+                values.setdefault(key, []).append(value)
+            self.duplicates.extend((key, every) for key, every in values.items() if len(every) > 1)
+        return members
+
+    def _constant(self, name: str) -> None:
+        self.unreal = True
+
+
+def _integer(literal: str) -> int | Decimal:
+    return int(literal) if len(literal) < 19 or (len(literal) == 19 and literal[0] == "-") else Decimal(literal)
+
+
 def decode(data: bytes) -> tuple[Json, Flaws]:
     """One JSON value from bytes, strictly observed. Numbers with a fraction or exponent, and integers over 18 digits, are
     `decimal.Decimal` (exact); other integers int. Raises ValueError with the byte offset if it is not JSON, and also for
     nesting deeper than the decoder can follow."""
-    raise NotImplementedError
+    original = data.decode("utf-8", "surrogateescape")
+    text = cleaned(original)
+    start = len(text) - len(text.lstrip(SPACE))
+    decoder = _Decoder()
+    try:
+        value, end = decoder.scan(text, start)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON at byte {_bytes(original[: error.pos])}: {error.msg}") from None
+    except RecursionError:
+        raise ValueError(f"not decodable at byte {_bytes(original[:start])}: nested too deeply") from None
+    except ArithmeticError:
+        raise ValueError(f"not decodable at byte {_bytes(original[:start])}: a number's exponent is out of range") from None
+    if text[end:].strip(SPACE):
+        raise ValueError(f"not JSON at byte {_bytes(original[:end])}: something follows the value")
+    flaws = Flaws(duplicates=decoder.duplicates)
+    if decoder.unreal or text != original:
+        flaws.surrogates, flaws.unreal, flaws.bad_utf8 = find_flaws(original, text, start)
+    return value, flaws
 
 
 def load(slice: Slice) -> Slice:
     """The slice with `value`, `flaws` and `damage` filled from `data`: what rebuild does with stored bytes."""
-    raise NotImplementedError
+    value, flaws, damage = _read(slice.data)
+    return Slice(slice.kind, slice.path, slice.where, slice.data, value, flaws, damage)
 
 
-def cut_elements(stream: BinaryIO, *, path: str, kind: str, keys: tuple[str, ...] = (), limit: int = 1 << 30) -> Iterator[Glue | Slice]:
+def _read(data: bytes) -> tuple[Json, Flaws | None, str]:
+    try:
+        value, flaws = decode(data)
+    except ValueError as error:
+        return None, None, str(error)
+    return value, flaws, ""
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))
+
+
+# --- cutting ----------------------------------------------------------------------------------------------------------
+
+
+def cut_elements(
+    stream: BinaryIO, *, path: str, kind: str, keys: tuple[str, ...] = (), limit: int = 1 << 30, window: int = _WINDOW
+) -> Iterator[Glue | Slice]:
     """Cut the array found under `keys` (() = the document itself is the array) into its elements; all else is glue.
 
     If the document (or what stands under `keys`) is an object instead of an array, that object is the one slice, with
     where "". `limit`: bytes of the largest element that will be decoded; a larger one is cut but damaged ("too large").
-    Memory is bounded by the largest element, not by the file. The concatenation of all pieces is the stream, byte for byte.
+    `window`: bytes read at a time. Memory is bounded by the largest element, not by the file. The concatenation of all
+    pieces is the stream, byte for byte, whatever the bytes are; nothing is raised for bad content.
     """
-    raise NotImplementedError
+    return _pieces(Window(stream, window), path, kind, keys, limit)
+
+
+def _pieces(view: Window, path: str, kind: str, keys: tuple[str, ...], limit: int) -> Iterator[Glue | Slice]:
+    if view.peek() == "\ufeff":
+        yield Glue(view.take(view.pos + 1))
+    yield from _space(view)
+    for key in keys:
+        if not (yield from _enter(view, key)):
+            break
+    else:
+        cutter = _Cutter(view, path, kind, limit)
+        if view.peek() == "{":
+            yield cutter.element("", "}")
+        elif view.peek() == "[":
+            yield Glue(view.take(view.pos + 1))
+            yield from cutter.elements(".".join(keys), to_the_end=not keys)
+    while view.peek():
+        yield Glue(view.take(len(view.text)))
+
+
+class _Cutter:
+    """Takes elements off a window, one at a time."""
+
+    def __init__(self, view: Window, path: str, kind: str, limit: int) -> None:
+        self._view, self._path, self._kind, self._limit = view, path, kind, limit
+        self._decoder = _Decoder()
+        self._caution = 0
+
+    def elements(self, prefix: str, *, to_the_end: bool) -> Iterator[Glue | Slice]:
+        """The elements of the array whose bracket was taken, up to its closing bracket.
+
+        A missing comma does not matter. `to_the_end`: what follows the array is read as further elements, so that neither
+        a stray bracket nor rubbish at the end of a file hides anything.
+        """
+        view, index = self._view, 0
+        while True:
+            if between := view.take_between(commas=True):
+                yield Glue(between)
+            here = view.peek()
+            if not here or (here == "]" and not to_the_end):
+                return
+            if here == "]":
+                yield Glue(view.take(view.pos + 1))
+                continue
+            yield self.element(f"{prefix}[{index}]", "]")
+            index += 1
+
+    def element(self, where: str, closer: str) -> Slice:
+        """The element at the window's position: decoded where it stands if that works, else cut first and then decoded."""
+        self._view.prepare()
+        if self._caution or (slice := self._decoded(where)) is None:
+            slice = self._cut(where, closer)
+            self._caution = _CAUTION if slice.damage else max(0, self._caution - 1)
+        return slice
+
+    def _decoded(self, where: str) -> Slice | None:
+        view, decoder = self._view, self._decoder
+        start = view.pos
+        try:
+            value, end = decoder.scan(view.text, start)
+        except (ValueError, RecursionError, ArithmeticError):
+            self._decoder = _Decoder()
+            return None
+        # A number that reaches the window's edge may go on behind it.
+        if view.text[start] not in '"[{' and view.text[end : end + 1] not in BARE_STOPS:
+            return None
+        data = view.take(end)
+        if len(data) > self._limit:
+            return self._too_large(where, data)
+        if decoder.unreal or decoder.duplicates or _may_be_flawed(data):
+            self._decoder = _Decoder()
+            return load(Slice(self._kind, self._path, where, data))
+        return Slice(self._kind, self._path, where, data, value, Flaws())
+
+    def _cut(self, where: str, closer: str) -> Slice:
+        view, ending, seen = self._view, ValueEnd(closer), 0
+        while (end := ending.find(view.text, view.pos + seen)) < 0:
+            seen = len(view.text) - view.pos
+            if not view.grow():
+                return Slice(self._kind, self._path, where, view.take(len(view.text)), damage=CUT_OFF)
+        data = view.take(end)
+        if len(data) > self._limit:
+            return self._too_large(where, data)
+        return load(Slice(self._kind, self._path, where, data))
+
+    def _too_large(self, where: str, data: bytes) -> Slice:
+        reason = f"too large: {len(data):,} bytes, the limit is {self._limit:,}"
+        return Slice(self._kind, self._path, where, data, damage=reason)
+
+
+def _may_be_flawed(data: bytes) -> bool:
+    """Whether an element that decoded needs the slow look of `decode`: lone surrogates, or bytes that are not UTF-8."""
+    if data.isascii():
+        return has_lone_surrogate(data)
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return True
+    return has_lone_surrogate(data)
+
+
+def _space(view: Window) -> Iterator[Glue]:
+    if space := view.take_between(commas=False):
+        yield Glue(space)
+
+
+def _enter(view: Window, key: str) -> Generator[Glue, None, bool]:
+    """Pass to the value of `key` in the object at the window's position, in bounded memory. False if there is none."""
+    if view.peek() != "{":
+        return False
+    yield Glue(view.take(view.pos + 1))
+    while True:
+        if between := view.take_between(commas=True):
+            yield Glue(between)
+        if view.peek() != '"':
+            return False
+        name = b"".join(_value_bytes(view))
+        yield Glue(name)
+        yield from _space(view)
+        if view.peek() != ":":
+            return False
+        yield Glue(view.take(view.pos + 1))
+        yield from _space(view)
+        if _read(name)[0] == key:
+            return True
+        for piece in _value_bytes(view):
+            yield Glue(piece)
+
+
+def _value_bytes(view: Window) -> Iterator[bytes]:
+    """One member's key or value, in pieces."""
+    ending = ValueEnd("}")
+    while view.peek():
+        end = ending.find(view.text, view.pos)
+        yield view.take(end if end >= 0 else len(view.text))
+        if end >= 0:
+            return
 
 
 def whole(stream: BinaryIO, *, path: str, kind: str) -> Iterator[Glue | Slice]:
     """The whole document as one slice (BOM and surrounding white space are glue)."""
-    raise NotImplementedError
+    data = stream.read()
+    body = data.removeprefix(b"\xef\xbb\xbf").lstrip(SPACE.encode())
+    if lead := data[: len(data) - len(body)]:
+        yield Glue(lead)
+    core = body.rstrip(SPACE.encode())
+    if core:
+        yield load(Slice(kind, path, "", core))
+    if trail := body[len(core) :]:
+        yield Glue(trail)
 
 
 def first_value(stream: BinaryIO, *, keys: tuple[str, ...] = (), limit: int = 64 << 20) -> Json:
     """The first element of the array under `keys` (or the object itself) for recognising a shape; None if there is none or it
     cannot be decoded within `limit` bytes."""
-    raise NotImplementedError
+    pieces = _pieces(Window(stream, 1 << 16, most=limit), "", "", keys, limit)
+    return next((piece.value for piece in pieces if isinstance(piece, Slice)), None)
+
+
+def outline(stream: BinaryIO, *, most: int = 4 << 20) -> tuple[str, list[str]]:
+    """("array", keys of its first object), ("object", its keys) or ("", []) from the first `most` bytes, decoding keys only."""
+    view = Window(stream, 1 << 16, most=most)
+    if view.peek() == "\ufeff":
+        view.take(view.pos + 1)
+    view.take_between(commas=False)
+    kind = {"[": "array", "{": "object"}.get(view.peek(), "")
+    if kind == "array":
+        view.take(view.pos + 1)
+        view.take_between(commas=False)
+    return kind, _keys(view) if kind and view.peek() == "{" else []
+
+
+def _keys(view: Window) -> list[str]:
+    keys: list[str] = []
+    view.take(view.pos + 1)
+    while view.take_between(commas=True) is not None and view.peek() == '"':
+        key = _read(b"".join(_value_bytes(view)))[0]
+        view.take_between(commas=False)
+        if key is None or view.peek() != ":":
+            break
+        keys.append(key)
+        view.take(view.pos + 1)
+        view.take_between(commas=False)
+        for _ in _value_bytes(view):
+            pass
+    return keys
+
+
+# --- finding a span ---------------------------------------------------------------------------------------------------
+
+_AFTER = re.compile(r"[ \t\n\r,:]*")
 
 
 def locate(data: bytes, where: tuple[str | int, ...]) -> tuple[int, int] | None:
     """Byte span (start, end) of the value at a path of keys and indexes inside one JSON value; None if it is not there.
     For a duplicated key the last one. Erasure blanks this span."""
-    raise NotImplementedError
+    original = data.decode("utf-8", "surrogateescape")
+    text = cleaned(original)
+    try:
+        start = _skip(text, 0)
+        end = step_over(text, start)[1]
+        for step in where:
+            found = [span for place, *span in _members(text, start) if place == step and type(place) is type(step)]
+            if not found:
+                return None
+            start, end = found[-1]
+    except (ValueError, RecursionError):
+        return None
+    return _bytes(original[:start]), _bytes(original[:end])
+
+
+def _skip(text: str, pos: int) -> int:
+    match = _AFTER.match(text, pos)
+    return match.end() if match else pos
+
+
+def _members(text: str, pos: int) -> Iterator[tuple[str | int, int, int]]:
+    """(key or index, start, end) of each member of the container at `pos`; nothing for a scalar."""
+    opening = text[pos]
+    if opening not in "[{":
+        return
+    pos, index = _skip(text, pos + 1), 0
+    while text[pos] not in "]}":
+        place: str | int = index
+        if opening == "{":
+            place, pos = step_over(text, pos)
+            pos = _skip(text, pos)
+        end = step_over(text, pos)[1]
+        yield place, pos, end
+        pos, index = _skip(text, end), index + 1
