@@ -13,6 +13,8 @@ and, to be readable,
     sidecars(delivery) -> Sidecars                       what the side files say, read once before any slice (any object)
     cut(entry) -> Iterator[Glue | Slice]                 bytes of a "cut" entry, in order, covering every byte
     read(slice, sidecars) -> Reading                     one slice into records; never raises for bad content: Problems are data
+    locations(slice) -> {message id: JSON path}          where each message's value stands, so that an erasure can blank it
+    traces(slice, ids) -> [Place]                        where else the words of these messages, memories or topics stand in it
 
 and, to be writable,
 
@@ -26,14 +28,23 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from types import ModuleType
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from souviens.delivery import Delivery, Entry
 from souviens.errors import Ambiguous, NotRecognised, UsageError
 from souviens.jsonspan import Glue, Slice
 from souviens.records import Conversation, Json, Memory, Reading, Record, Topic, Treatment
+
+
+class Place(NamedTuple):
+    """What an erasure blanks in a slice: the value at a JSON path (() is the whole slice), or of a string only its characters
+    from `start` to `end`."""
+
+    path: tuple[str | int, ...]
+    start: int = 0
+    end: int | None = None
 
 
 class Reader(Protocol):
@@ -48,9 +59,11 @@ class Reader(Protocol):
     def sidecars(self, delivery: Delivery) -> Json: ...
     def cut(self, entry: Entry) -> Iterator[Glue | Slice]: ...
     def read(self, slice: Slice, sidecars: Json) -> Reading: ...
+    def locations(self, slice: Slice) -> dict[str, tuple[str | int, ...]]: ...
+    def traces(self, slice: Slice, ids: Set[str]) -> list[Place]: ...
 
 
-class Chosen(Record):
+class Chosen(Record, frozen=True):
     """What the user chose to give out. `blobs` of attachments are fetched by the caller, not by a writer."""
 
     conversations: tuple[Conversation, ...] = ()
@@ -58,7 +71,7 @@ class Chosen(Record):
     topics: tuple[Topic, ...] = ()
 
 
-class Loss(Record):
+class Loss(Record, frozen=True):
     """Something that has no place in the target. kind: reasoning, branch, attachment, time, …; never content."""
 
     kind: str
@@ -66,7 +79,7 @@ class Loss(Record):
     reason: str
 
 
-class Written(Record):
+class Written(Record, frozen=True):
     """Files to write (relative path -> bytes), what was carried by kind, and what was lost."""
 
     files: dict[str, bytes]

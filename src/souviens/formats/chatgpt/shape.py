@@ -1,0 +1,190 @@
+"""Which delivery is ChatGPT's, which of its files hold conversations, and what is done with the others.
+
+Told from what is inside, never from a name: `conversations.json` is what four providers call their file. Names are asked
+only once the delivery is known to be ours, about a file that is too damaged to say what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from souviens.delivery import Delivery, Entry
+from souviens.errors import SourceError
+from souviens.jsonspan import Glue, Slice, cut_elements, first_value
+from souviens.records import Json, Treatment
+
+NAME = "chatgpt"
+WRAPPER = ("conversations",)
+# A file may begin with odd conversations; one that is still not recognised after this many is not ours.
+_SEVERAL = 32
+# A conversation's own fields stand before its nodes, within this many bytes.
+_HEADER = 1 << 20
+_LARGEST = 256 << 20
+_ASSET = re.compile(r"(?:.*/)?file[-_]\w+(?:\.\w+)?")
+_NAMED = re.compile(r"conversations(?:[-_]\d+)?\.json", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file of conversations: where its array is (`keys`), whether it is one conversation alone, and the first that was fine."""
+
+    keys: tuple[str, ...]
+    alone: bool
+    conversation: dict[str, Json]
+
+
+def opening(entry: Entry) -> bytes:
+    """The first byte of the file that is neither a byte order mark nor white space; b"" if it cannot be read."""
+    return _head(entry, 512).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+
+
+def _head(entry: Entry, size: int = 1 << 16) -> bytes:
+    """The first bytes; b"" of a member that cannot be read, which intake refuses when it comes to it."""
+    try:
+        return entry.head(size)
+    except SourceError:
+        return b""
+
+
+def look(entry: Entry) -> Seen | None:
+    """What a file of ChatGPT conversations is like; None for any other file. Reads its first elements only."""
+    first = opening(entry)
+    if first == b"[":
+        return _seen(entry, ())
+    head = _head(entry, _HEADER) if first == b"{" else b""
+    if b'"mapping"' not in head:
+        return None
+    return (_seen(entry, WRAPPER) if b'"conversations"' in head else None) or _seen(entry, ())
+
+
+def _seen(entry: Entry, keys: tuple[str, ...]) -> Seen | None:
+    try:
+        with entry.open() as stream:
+            pieces = cut_elements(stream, path=entry.name, kind="conversation", keys=keys, limit=_LARGEST)
+            for piece in islice((piece for piece in pieces if isinstance(piece, Slice)), _SEVERAL):
+                if _is_conversation(piece.value):
+                    return Seen(keys, not piece.where, piece.value)
+    except SourceError:
+        return None
+    return None
+
+
+def row(entry: Entry) -> dict[str, Json]:
+    """The object a JSON file is, or the first object of its array; {} for any other file."""
+    if entry.size > _LARGEST or opening(entry) not in (b"{", b"["):
+        return {}
+    try:
+        with entry.open() as stream:
+            value = first_value(stream)
+    except SourceError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _is_conversation(value: Json) -> bool:
+    """ChatGPT's: nodes whose message has an author with a role and a content with a type or parts.
+
+    DeepSeek's export has the same `mapping`; its messages hold `fragments`, and its conversations `inserted_at`.
+    """
+    if not isinstance(value, dict) or "inserted_at" in value:
+        return False
+    nodes = value.get("mapping")
+    return isinstance(nodes, dict) and any(_is_node(node) for node in nodes.values())
+
+
+def _is_node(node: Json) -> bool:
+    message = node.get("message") if isinstance(node, dict) else None
+    if not isinstance(message, dict) or "fragments" in message:
+        return False
+    author, content = message.get("author"), message.get("content")
+    speaks = isinstance(author, dict) and isinstance(author.get("role"), str)
+    return speaks and isinstance(content, dict) and ("content_type" in content or "parts" in content)
+
+
+def identify(delivery: Delivery) -> str | None:
+    """The shape of a ChatGPT delivery, or None.
+
+    single: one conversation, as the web client receives it. slim: nodes without children. manifest: `export_manifest.json`
+    lists the files. sharded: several files of conversations. v1: one. empty: an export that holds no conversation at all.
+    """
+    seen = [sight for entry in delivery.entries if (sight := look(entry))]
+    if not seen:
+        return "empty" if any(_is_empty(entry) for entry in delivery.entries) and _evident(delivery) else None
+    if all(sight.alone for sight in seen):
+        return "single"
+    if all(_is_slim(sight.conversation) for sight in seen):
+        return "slim"
+    if any(_listed(entry) for entry in delivery.entries):
+        return "manifest"
+    return "sharded" if len(seen) > 1 else "v1"
+
+
+def _is_empty(entry: Entry) -> bool:
+    return entry.size < 64 and opening(entry) == b"[" and b"".join(_head(entry).split()).endswith(b"[]")
+
+
+def _is_slim(conversation: dict[str, Json]) -> bool:
+    nodes = [node for node in conversation["mapping"].values() if isinstance(node, dict)]
+    return any(node.get("parent") for node in nodes) and not any(node.get("children") for node in nodes)
+
+
+def _evident(delivery: Delivery) -> bool:
+    """Whether side files show that this is ChatGPT's, though no conversation does."""
+    return any(
+        "logical_files" in first or "chatgpt_plus_user" in first or names_assets(first) for first in map(row, delivery.entries)
+    )
+
+
+def names_assets(value: dict[str, Json]) -> bool:
+    """Whether an object is `conversation_asset_file_names.json`: member names to the files' own names."""
+    return bool(value) and all(isinstance(name, str) and _ASSET.fullmatch(member) for member, name in value.items())
+
+
+def _listed(entry: Entry) -> list[str]:
+    """The files of conversations that a manifest lists; none for any other file."""
+    logical = row(entry).get("logical_files")
+    listed: list[str] = []
+    for name, found in logical.items() if isinstance(logical, dict) else ():
+        files = found.get("files") if isinstance(found, dict) else None
+        if _NAMED.fullmatch(name) and isinstance(files, list):
+            listed.extend(file for file in files if isinstance(file, str))
+    return listed
+
+
+def _is_account(entry: Entry) -> bool:
+    """Whether this is the account (`user.json`), and not a file of the user's own that happens to list addresses."""
+    first = row(entry) if opening(entry) == b"{" else {}
+    ours = "chatgpt_plus_user" in first or str(first.get("id")).startswith("user-")
+    return ours and ("email" in first or "phone_number" in first)
+
+
+def plan(delivery: Delivery) -> dict[str, Treatment]:
+    """What to do with each file: "cut" for conversations, "withhold" for the account, "repeat" for the page that shows every
+    conversation again. All others are kept, and are not named here."""
+    listed = {name for entry in delivery.entries for name in _listed(entry)}
+    treatments: dict[str, Treatment] = {}
+    for entry in delivery.entries:
+        if treatment := _treatment(entry, listed):
+            treatments[entry.name] = treatment
+    return treatments
+
+
+def _treatment(entry: Entry, listed: set[str]) -> Treatment | None:
+    first, name = opening(entry), entry.name.rpartition("/")[2]
+    if first == b"<":
+        return "repeat" if name.lower() == "chat.html" or b"jsonData" in _head(entry) else None
+    if first in (b"[", b"{") and look(entry):
+        return "cut"
+    if first == b"[" and (name in listed or _NAMED.fullmatch(name)):
+        return "cut"
+    return "withhold" if name.lower() == "user.json" or _is_account(entry) else None
+
+
+def cut(entry: Entry) -> Iterator[Glue | Slice]:
+    """One slice a conversation; all else is glue."""
+    seen = look(entry) if opening(entry) == b"{" else None
+    with entry.open() as stream:
+        yield from cut_elements(stream, path=entry.name, kind="conversation", keys=seen.keys if seen else ())

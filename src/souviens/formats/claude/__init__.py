@@ -1,0 +1,80 @@
+"""Claude.ai's data export: conversations, projects, memories and design chats, in every layout it has been delivered in.
+
+    shapes.py          what a file is (by structure, never by name), what to do with it, how to cut it
+    conversations.py   conversations.json and single conversations, share snapshots among them
+    designs.py         design_chats/<uuid>.json
+    statements.py      projects and memories
+    graph.py           parents, ids and order of messages
+    parts.py           content blocks, attachments and files
+    fields.py          taking an object apart so that nothing of it is lost; known.py: the fields that have been seen
+
+What `read` leaves alone it keeps: every value of a slice stands in a field, in an Instant's `given`, or in an `extra`.
+Models are named only where the export names them, and hardly any export does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from souviens.formats import Place
+from souviens.formats.claude import conversations, designs, statements
+from souviens.formats.claude.fields import name_type
+from souviens.formats.claude.shapes import cut, identify, plan, sidecars
+from souviens.jsonspan import Slice, load
+from souviens.records import Json, Problem, Reading
+
+NAME = "claude"
+TITLE = "Claude.ai export"
+READER = 1
+
+__all__ = ["NAME", "READER", "TITLE", "cut", "identify", "locations", "plan", "read", "sidecars", "traces"]
+
+_READERS = {
+    "conversation": conversations.read,
+    "design_chat": designs.read,
+    "project": statements.read_project,
+    "memories": statements.read_memories,
+}
+# What a refused slice is counted as; records.Problem has no word for a project.
+_NOUNS = {"conversation": "conversation", "design_chat": "conversation", "project": "source", "memories": "memory"}
+
+
+def read(slice: Slice, sidecars: Json) -> Reading:
+    """One slice into records. Content it cannot use becomes a Problem; nothing is raised for it."""
+    slice = _loaded(slice)
+    reason = slice.damage
+    if not reason and slice.value is None:
+        reason = "empty (null)"
+    elif not reason and not isinstance(slice.value, dict):
+        reason = f"not an object but {name_type(slice.value)}"
+    if not reason:
+        return _READERS[slice.kind](slice, sidecars)
+    return Reading(problems=(Problem(_NOUNS[slice.kind], slice.path, slice.where, reason),))
+
+
+def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
+    """Where each message stands in its slice: message id -> JSON path of the message's object, ("chat_messages", 3).
+
+    An erased message is a hole: its bytes become `null`, or the message's own id as a JSON string, padded with spaces.
+    Both read as nothing; the id tells later readings whose child follows in a conversation without parent fields.
+    """
+    slice = _loaded(slice)
+    if slice.kind not in ("conversation", "design_chat") or not isinstance(slice.value, dict):
+        return {}
+    return conversations.locations(slice) if slice.kind == "conversation" else designs.locations(slice)
+
+
+def traces(slice: Slice, ids: Set[str]) -> list[Place]:
+    """Where memories and topics stand. A project's slice, and a row of the older memory export, is wholly its own; in a
+    conversation only the project's name is the project's. Messages are not repeated anywhere."""
+    slice = _loaded(slice)
+    if not isinstance(slice.value, dict):
+        return []
+    if slice.kind in ("conversation", "design_chat"):
+        topic = conversations.topic_of(slice.value) if slice.kind == "conversation" else designs.topic_of(slice.value)
+        return [Place(("project", "name"))] if topic is not None and topic.name and topic.id in ids else []
+    return [place for id, place in statements.places(slice) if id in ids]
+
+
+def _loaded(slice: Slice) -> Slice:
+    return load(slice) if slice.flaws is None and not slice.damage else slice

@@ -1,0 +1,83 @@
+"""Taking an object of the export apart: what a record has a field for is taken, what is left over is the record's `extra`."""
+
+from __future__ import annotations
+
+from souviens.canon import Instant, rfc3339, unknown
+from souviens.records import Extra, Json
+
+NOT_A_NUMBER = "a number that is not one (NaN or infinite)"
+NOT_UTF8 = "text that is not UTF-8"
+
+
+class Unknown(dict[str, int]):
+    """JSON paths (indexes removed) of fields that no table names, with how often each was seen."""
+
+    def note(self, path: str) -> None:
+        self[path] = self.get(path, 0) + 1
+
+
+class Fields:
+    """One object, being emptied. A value of another type than asked for stays, and so reaches `extra` as it was."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, value: dict[str, Json]) -> None:
+        self.left = dict(value)
+
+    def text(self, *keys: str) -> str:
+        """The first string under these keys that says something, "" if none does. Empty strings on the way are taken too."""
+        for key in keys:
+            if isinstance(self.left.get(key), str) and (value := self.left.pop(key)):
+                return str(value)
+        return ""
+
+    def optional(self, *keys: str) -> str | None:
+        return self.text(*keys) or None
+
+    def number(self, key: str) -> int | None:
+        value = self.left.get(key)
+        if type(value) is not int:
+            return None
+        del self.left[key]
+        return value
+
+    def flag(self, key: str) -> bool:
+        """True if the field is true. False is the record's default and null says nothing, so null stays."""
+        return bool(self.left.pop(key)) if isinstance(self.left.get(key), bool) else False
+
+    def items(self, key: str) -> list[Json]:
+        return list(self.left.pop(key)) if isinstance(self.left.get(key), list) else []
+
+    def time(self, key: str) -> Instant:
+        if key not in self.left:
+            return unknown("absent")
+        if self.left[key] is None or isinstance(self.left[key], str):
+            return rfc3339(self.left.pop(key))
+        return unknown("not a string")
+
+    def updated(self, key: str) -> Instant | None:
+        """An update time, or None when the object has no such field."""
+        return self.time(key) if key in self.left else None
+
+    def rest(self, known: frozenset[str], path: str, unknown: Unknown) -> Extra:
+        """What is left, for `extra`; of it, what no table knows is noted under `path`."""
+        if not known.issuperset(self.left):
+            for key in self.left:
+                if key not in known:
+                    unknown.note(f"{path}.{key}" if path else key)
+        return self.left
+
+
+def note(extra: Extra, key: str, value: Json) -> None:
+    """Add a remark of ours to an `extra`, beside a field of the export that happens to have the same name."""
+    while key in extra:
+        key += " (souviens)"
+    extra[key] = value
+
+
+def name_type(value: Json) -> str:
+    """What a misplaced value is, in the words of JSON: for Problems and for opaque parts."""
+    if value is None:
+        return "null"
+    words = {dict: "an object", list: "an array", str: "a string", bool: "true or false"}
+    return words.get(type(value), "a number")
