@@ -1,0 +1,186 @@
+"""The embedded store against the contract, and what is its own: damage, dead writers, a full disk."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from souviens.errors import Damaged, OutOfSpace
+from souviens.vault import audit
+from souviens.vault.embedded import EmbeddedStore
+from souviens.vault.store import Journal
+from tests.vault.contract import AT, StoreContract, conversation, store_all
+
+
+@pytest.fixture(params=["encrypted", "open"])
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], EmbeddedStore]]:
+    key = os.urandom(32) if request.param == "encrypted" else None
+    made: list[EmbeddedStore] = []
+
+    def make() -> EmbeddedStore:
+        made.append(EmbeddedStore(tmp_path, key, create=not made))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+class TestEmbeddedStore(StoreContract):
+    pass
+
+
+def test_a_flipped_bit_is_never_read_as_truth(tmp_path: Path) -> None:
+    key = os.urandom(32)
+    store = EmbeddedStore(tmp_path, key, create=True)
+    for n in range(30):
+        store_all(store, conversation(f"c-{n}", "some words that are longer " * 40))
+    store.purge()
+    store.close()
+    whole = (tmp_path / "truth.db").read_bytes()
+    noticed = 0
+    for place in range(9000, len(whole), len(whole) // 60):
+        (tmp_path / "truth.db").write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            store = EmbeddedStore(tmp_path, key)
+            for live in store.live():
+                assert store.pack(live.seq) == conversation(live.id, "some words that are longer " * 40)
+            store.close()
+        except Damaged:
+            noticed += 1
+    assert noticed >= 10  # the rest lies in pages that nothing reads
+
+
+def test_a_flipped_bit_in_an_unencrypted_pack_is_noticed_by_its_digest(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path, None, create=True)
+    (seq,) = store_all(store, conversation("c-1", "hello"))
+    data = bytearray(store.db.execute("SELECT data FROM pack").get)
+    data[-3] ^= 1
+    store.db.execute("UPDATE pack SET data = ?", (bytes(data),))
+    with pytest.raises(Damaged):
+        store.pack(seq)
+    stage = store.begin(AT)
+    with store.transaction():
+        store.put_packs(stage, [("conversation", conversation("c-2", "x"), 0)])
+    store.db.execute("UPDATE pack SET data = ? WHERE stage = ?", (bytes(data), stage))
+    assert len(store.tally(stage).damaged) == 1
+
+
+def test_the_stage_of_a_dead_writer_is_swept_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
+    EmbeddedStore(tmp_path, None, create=True).close()
+    script = (
+        "import sys, time; from pathlib import Path; from souviens.vault.embedded import EmbeddedStore\n"
+        "from tests.vault.contract import *\n"
+        "s = EmbeddedStore(Path(sys.argv[1]), None); stage = s.begin(AT)\n"
+        "with s.transaction():\n"
+        "    s.put_source(stage, header('s-1'))\n"
+        "    s.put_packs(stage, [('conversation', conversation('c-1', 'x'), 0)])\n"
+        "print('staged', flush=True); time.sleep(60)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"staged\n"
+    store = EmbeddedStore(tmp_path, None)
+    assert store.busy()
+    assert store.sweep_stages() == 0
+    child.kill()
+    child.wait()
+    assert not store.busy()
+    assert store.live() == []
+    assert store.sources() == []
+    assert not list(tmp_path.glob("stage-*.lock"))
+
+
+def test_many_readers_and_writers_at_once(tmp_path: Path) -> None:
+    EmbeddedStore(tmp_path, None, create=True).close()
+    errors: list[Exception] = []
+    waits: list[float] = []
+    done = threading.Event()
+
+    def write(n: int) -> None:
+        store = EmbeddedStore(tmp_path, None)
+        try:
+            for i in range(15):
+                started = time.monotonic()
+                store_all(store, conversation(f"c-{n}-{i}", "x" * 200))
+                waits.append(time.monotonic() - started)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the test wants to see it
+            errors.append(error)
+        store.close()
+
+    def read() -> None:
+        store = EmbeddedStore(tmp_path, None)
+        try:
+            while not done.is_set():
+                for live in store.live():
+                    assert store.pack(live.seq).id == live.id
+        except Exception as error:  # noqa: BLE001  # whatever it is, the test wants to see it
+            errors.append(error)
+        store.close()
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for thread in readers + writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    for thread in readers:
+        thread.join()
+    assert errors == []
+    store = EmbeddedStore(tmp_path, None)
+    assert len(store.live()) == 60
+    store.close()
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/proc/mounts").exists(), reason="a file system of limited size needs root on Linux"
+)
+def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(small)], check=False, capture_output=True).returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    try:
+        store = EmbeddedStore(small, None, create=True)
+        kept = 0
+        with pytest.raises(OutOfSpace):
+            for n in range(1000):
+                store_all(store, conversation(f"c-{n}", os.urandom(20_000).hex()))
+                kept = n + 1
+        store.close()
+        store = EmbeddedStore(small, None)
+        assert len(store.live()) == kept > 5
+        for live in store.live():
+            store.pack(live.seq)
+        store.close()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_the_audit_chain_notices_every_change_and_survives_a_forgotten_salt(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path, None, create=True)
+    for n in range(6):
+        with store.transaction():
+            store.write_journal(Journal("add", AT, f"s-{n}", {"new": n}, {"source": f"s-{n}"}))
+    with store.transaction():
+        audit.forget_salts(store.db, "s-3")
+    assert store.audit() == (6, [])
+    rows = store.db.execute("SELECT number, entry, hash FROM audit").fetchall()
+    for change in (
+        "UPDATE audit SET entry = CAST(replace(CAST(entry AS TEXT), 's-2', 's-9') AS BLOB) WHERE number = 3",
+        "DELETE FROM audit WHERE number = 2",
+        "UPDATE audit SET number = 99 WHERE number = 1",
+    ):
+        store.db.execute(change)
+        assert store.audit()[1]
+        store.db.execute("DELETE FROM audit")
+        store.db.executemany("INSERT INTO audit VALUES (?, ?, ?)", rows)
+    store.close()
