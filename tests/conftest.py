@@ -1,0 +1,24 @@
+"""What every test may ask for: an installed encoder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from platformdirs import user_cache_dir
+
+from souviens.encode.install import install
+from souviens.encode.manifest import read
+
+
+@pytest.fixture(scope="session")
+def encoder_folder() -> Path:
+    """A folder with the encoder installed: SOUVIENS_TEST_ENCODER, else a cache that the first run fills (84 MB to fetch)."""
+    folder = Path(os.environ.get("SOUVIENS_TEST_ENCODER") or Path(user_cache_dir("souviens-tests")) / "encoder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):  # tests run in several processes
+        if read(folder) is None:
+            install(folder)
+    return folder
