@@ -1,0 +1,297 @@
+"""One index file: what is in it, and the only statements that change it. Each change is one short transaction."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import sys
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import apsw
+
+from souviens.errors import Damaged, OutOfSpace, VaultError, VaultInUse
+from souviens.index import schema
+from souviens.index.layout import UNKNOWN, Layout, Span
+from souviens.index.text import SILENT, Run
+from souviens.index.words import split
+from souviens.records import Json
+from souviens.vault.connection import checkpoint, connect
+
+# Erasing one unit in place costs some 5 ms of a 100,000-unit index, whatever its size; merging all parts costs 10 µs a unit of
+# the whole (both measured). Past this share the merge, once at `purge`, is cheaper.
+IN_PLACE = 500
+UNMERGED = 2  # `residue`: removed words lie in unmerged parts; 1: something was removed
+MERGE_STEP = 256  # pages of words written by one step of a merge: some 100 ms
+CACHE_MB = 32  # 16 to 64 took a big intake the same time, and it is memory beside an intake that has its own
+WAL_PAGES = 4_000  # before an automatic checkpoint; 16,000 was slower
+
+
+class Contents:
+    """An open index file. Raises Damaged, WrongKey as `connect` does; Damaged too if it is of another version."""
+
+    def __init__(self, path: Path, key: bytes | None, *, create: bool = False) -> None:
+        self.path = path
+        self.db = connect(path, key, create=create, cache_mb=CACHE_MB)
+        self.db.wal_autocheckpoint(WAL_PAGES)
+        # A power cut may take back the last transactions, whole: `sync` does them again. A checkpoint, so a purge, is durable.
+        self.db.pragma("synchronous", "normal")
+        if create:
+            try:
+                with self._errors():
+                    schema.create(self.db)
+            except VaultError:
+                self.db.close()
+                raise
+        if not schema.fits(self.db):
+            self.db.close()
+            raise Damaged(f"{path.name}: is not an index of this version", "it is remade from the vault")
+
+    def close(self) -> None:
+        self.db.close()
+
+    # --- transactions -------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except apsw.FullError:
+            raise OutOfSpace(
+                f"{self.path.name}: the disk is full", "nothing was half-written", "free some space and try again"
+            ) from None
+        except apsw.BusyError:
+            raise VaultInUse(
+                f"{self.path.name}: another writer did not finish", "it held the index for 30 seconds", "try again"
+            ) from None
+        except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
+            raise Damaged(f"{self.path.name}: damaged", str(error), "souviens rebuild --index") from None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """One state of the index for several questions."""
+        with self._errors(), self._transaction("BEGIN"):
+            yield
+
+    @contextlib.contextmanager
+    def _writing(self, counter: str = "changes") -> Iterator[None]:
+        with self._errors(), self._transaction("BEGIN IMMEDIATE"):
+            self.db.execute("UPDATE meta SET value = value + 1 WHERE key = ?", (counter,))
+            yield
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        self.db.execute(begin)
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+
+    # --- what is here -------------------------------------------------------------------------------------------------
+
+    def _rows(self, sql: str, values: tuple[int | str, ...] = ()) -> list[Json]:
+        with self._errors():
+            return self.db.execute(sql, values).fetchall()
+
+    def number(self, name: str) -> int:
+        """A value of `meta`."""
+        return int(self._rows("SELECT value FROM meta WHERE key = ?", (name,))[0][0])
+
+    def seen(self) -> int:
+        """The version of truth this index shows; -1 while it shows none whole."""
+        return -1 if self._rows("SELECT 1 FROM staged LIMIT 1") else self.number("seen")
+
+    def counts(self) -> dict[int, int]:
+        """seq -> units, of every pack here."""
+        return dict(self._rows("SELECT seq, count FROM span ORDER BY seq"))
+
+    def staged(self) -> dict[int, int]:
+        """seq -> stage of the packs nobody may see yet."""
+        return dict(self._rows("SELECT seq, stage FROM staged"))
+
+    def last_staged(self, stage: int) -> int:
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM staged WHERE stage = ?", (stage,))[0][0])
+
+    def layout(self) -> Layout:
+        rows = self._rows(
+            """SELECT first, seq, kind, id, provider, project, sensitivity, created, updated, roles, times FROM span
+            WHERE seq NOT IN (SELECT seq FROM staged) ORDER BY seq"""
+        )
+        return Layout([Span(*row) for row in rows])
+
+    # --- adding and removing ------------------------------------------------------------------------------------------
+
+    def add(self, runs: Sequence[tuple[int, Run]], stage: int | None) -> int:
+        """(seq, run) each; one that is here already, by whoever's hand, is left alone. How many were added."""
+        added = 0
+        with self._writing():
+            for seq, run in runs:
+                if self.db.execute("SELECT 1 FROM span WHERE seq = ?", (seq,)).fetchone():
+                    continue
+                first = self._allot(seq, len(run.units))
+                texts = _texts(first, run)
+                self.db.execute(
+                    "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (first, seq, *run[:7], len(run.units), _checksum(texts), _roles(run), _times(run)),
+                )
+                self.db.executemany("INSERT INTO words(rowid, text) VALUES (?, ?)", texts)
+                if stage is not None:
+                    self.db.execute("INSERT INTO staged VALUES (?, ?)", (seq, stage))
+                added += 1
+        return added
+
+    def _allot(self, seq: int, count: int) -> int:
+        counter = "rest" if seq % schema.SAMPLED else "sample"
+        return int(self._rows("UPDATE meta SET value = value + ? WHERE key = ? RETURNING value - ?", (count, counter, count))[0][0])
+
+    def remove(self, runs: Sequence[tuple[int, Run]], *, in_place: bool) -> int:
+        """Take out packs, given what was indexed of each. How many were here. Raises Damaged if that is not what was indexed.
+
+        in_place: erase their words where they lie; else mark them as gone, to be merged away by `purge` (see IN_PLACE).
+        """
+        removed = 0
+        with self._writing():
+            # Said each time: a transaction that failed leaves SQLite's copy of the option as it was set in it.
+            self.db.execute("INSERT INTO words(words, rank) VALUES ('secure-delete', ?)", (int(in_place),))
+            self.db.execute("UPDATE meta SET value = max(value, ?) WHERE key = 'residue'", (1 if in_place else UNMERGED,))
+            for seq, run in runs:
+                for first, checksum in self._rows("SELECT first, checksum FROM span WHERE seq = ?", (seq,)):
+                    texts = _texts(first, run)
+                    # A deletion with other words than were added would damage the full text without a word.
+                    if checksum != _checksum(texts):
+                        raise Damaged(f"{self.path.name}: pack {seq} is not what was indexed", "its words differ")
+                    self.db.executemany("INSERT INTO words(words, rowid, text) VALUES ('delete', ?, ?)", texts)
+                    self._forget(seq)
+                    removed += 1
+        return removed
+
+    def _forget(self, seq: int) -> None:
+        self.db.execute("DELETE FROM codes WHERE number IN (SELECT number FROM signs WHERE seq = ?)", (seq,))
+        for table in ("signs", "staged", "span"):
+            self.db.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))
+
+    def show(self, seqs: Iterable[int]) -> None:
+        """Let staged packs be found: their stage was committed."""
+        with self._writing():
+            self.db.executemany("DELETE FROM staged WHERE seq = ?", ((seq,) for seq in seqs))
+
+    def mark_seen(self, version: int) -> None:
+        with self._writing():
+            self.db.execute("UPDATE meta SET value = ? WHERE key = 'seen'", (version,))
+
+    def purge(self) -> bool:
+        """Merge what holds removed words, write every page anew if anything was removed, and empty the log.
+
+        False if a reader held the log back. secure_delete wipes a row where it is deleted, not the images of it that balancing
+        left in the gaps of other pages (measured on codes).
+        """
+        with self._errors():
+            if residue := self.number("residue"):
+                if residue == UNMERGED:
+                    self._merge()
+                with self._writing():
+                    self.db.execute("UPDATE meta SET value = 0 WHERE key = 'residue'")
+                try:
+                    self.db.execute("VACUUM")
+                except apsw.Error:
+                    self.db.execute("UPDATE meta SET value = 1 WHERE key = 'residue'")
+                    raise
+            return checkpoint(self.db)
+
+    def _merge(self) -> None:
+        """SQLite's `optimize` in short steps: a negative step takes all parts as one level, the others go on with it."""
+        step = -MERGE_STEP
+        while True:
+            before = self.db.total_changes()
+            with self._transaction("BEGIN IMMEDIATE"):
+                self.db.execute("INSERT INTO words(words, rank) VALUES ('merge', ?)", (step,))
+            if self.db.total_changes() - before < 2:
+                return
+            step = MERGE_STEP
+
+    # --- vectors ------------------------------------------------------------------------------------------------------
+
+    def encoder(self, id: str) -> tuple[int, int] | None:
+        """(number, dimensions) of an encoder that gave vectors to this index."""
+        rows = self._rows("SELECT number, dimensions FROM encoder WHERE id = ?", (id,))
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def add_encoder(self, id: str, dimensions: int) -> int:
+        with self._writing("embedded"):
+            self.db.execute("INSERT OR IGNORE INTO encoder(id, dimensions) VALUES (?, ?)", (id, dimensions))
+            return int(self._rows("SELECT number FROM encoder WHERE id = ?", (id,))[0][0])
+
+    def waiting(self, encoder: int) -> list[int]:
+        """Seqs without vectors of an encoder, the most recent first."""
+        rows = self._rows(
+            """SELECT seq FROM span WHERE seq NOT IN (SELECT seq FROM signs WHERE encoder = ?)
+            AND seq NOT IN (SELECT seq FROM staged) ORDER BY updated DESC NULLS LAST, seq DESC""",
+            (encoder,),
+        )
+        return [seq for (seq,) in rows]
+
+    def pending(self, encoder: int) -> tuple[int, int]:
+        """(units that wait for vectors of an encoder, units that are done)."""
+        rows = self._rows(
+            """SELECT coalesce(sum(count) FILTER (WHERE NOT done), 0), coalesce(sum(count) FILTER (WHERE done), 0) FROM
+            (SELECT count, seq IN (SELECT seq FROM signs WHERE encoder = ?) AS done FROM span
+            WHERE seq NOT IN (SELECT seq FROM staged))""",
+            (encoder,),
+        )
+        return rows[0][0], rows[0][1]
+
+    def put_vectors(self, encoder: int, vectors: Iterable[tuple[int, bytes, bytes, bytes]]) -> None:
+        """(seq, ordinals, signs, codes) each. Of a pack that has left meanwhile, or has them already, nothing is kept."""
+        with self._writing("embedded"):
+            for seq, ordinals, bits, codes in vectors:
+                self.db.execute(
+                    "INSERT OR IGNORE INTO signs(encoder, seq, ordinals, bits) SELECT ?, seq, ?, ? FROM span WHERE seq = ?",
+                    (encoder, ordinals, bits, seq),
+                )
+                if self.db.changes():
+                    self.db.execute("INSERT INTO codes VALUES (?, ?)", (self.db.last_insert_rowid(), codes))
+
+    def drop_other_vectors(self, encoder: int) -> None:
+        with self._writing("embedded"):
+            self.db.execute("DELETE FROM codes WHERE number IN (SELECT number FROM signs WHERE encoder <> ?)", (encoder,))
+            self.db.execute("DELETE FROM signs WHERE encoder <> ?", (encoder,))
+            self.db.execute("DELETE FROM encoder WHERE number <> ?", (encoder,))
+
+    def take_vectors(self, other: Contents) -> None:
+        """Copy the vectors of the packs that are here from another file, as far as it can be read."""
+        here = self.counts()
+        with contextlib.suppress(apsw.CorruptError, apsw.IOError, Damaged):
+            for old, id, dimensions in other._rows("SELECT number, id, dimensions FROM encoder ORDER BY number"):
+                number = self.add_encoder(id, dimensions)
+                rows = other.db.cursor().execute(
+                    "SELECT seq, ordinals, bits, codes FROM signs JOIN codes USING (number) WHERE encoder = ? ORDER BY seq", (old,)
+                )
+                while batch := [row for _, row in zip(range(200), rows, strict=False)]:
+                    self.put_vectors(number, (row for row in batch if row[0] in here))
+
+
+def _roles(run: Run) -> bytes:
+    return bytes(unit.role | (0 if unit.text else SILENT) for unit in run.units)
+
+
+def _times(run: Run) -> bytes:
+    times = array.array("q", (UNKNOWN if unit.time is None else unit.time for unit in run.units))
+    if sys.byteorder == "big":
+        times.byteswap()
+    return times.tobytes()
+
+
+def _texts(first: int, run: Run) -> list[tuple[int, str]]:
+    return [(unit, split(text)) for unit, text in enumerate((unit.text for unit in run.units), first) if text]
+
+
+def _checksum(texts: list[tuple[int, str]]) -> int:
+    """Of the words of a run: it goes with them, so it tells nothing of what was erased."""
+    checksum = 0
+    for unit, text in texts:
+        checksum = zlib.crc32(text.encode(), zlib.crc32(unit.to_bytes(8, "little"), checksum))
+    return checksum

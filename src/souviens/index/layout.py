@@ -1,0 +1,119 @@
+"""Where each unit stands: arrays over all units, in the order of (seq, place in the pack). A snapshot; it never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from souviens.vault.store import Kind
+
+UNKNOWN = -(1 << 63)  # a time nobody gave
+Integers: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
+# (kind, provider, project, sensitivity) -> may it be seen? `grants.Scope.allows` is one.
+Allowed: TypeAlias = Callable[[str, str, str | None, int | None], bool]
+
+
+class Place(NamedTuple):
+    """A unit in its record. ordinal 0: the header of a conversation or topic, or the memory; n: its n-th message or document."""
+
+    kind: Kind
+    id: str
+    ordinal: int
+
+
+class Span(NamedTuple):
+    """A run of units as the index keeps it. first: its first unit. roles: a byte a unit; times: int64 microseconds a unit."""
+
+    first: int
+    seq: int
+    kind: Kind
+    id: str
+    provider: str
+    project: str | None
+    sensitivity: int | None
+    created: int | None
+    updated: int | None
+    roles: bytes
+    times: bytes
+
+
+class Layout:
+    """All units by *position*, 0 to size - 1, and all spans by row, both in the order of seq.
+
+    units: the unit at each position. span: the row of its span. roles, times: as in `text.Unit`, `UNKNOWN` for no time.
+    seqs, firsts, counts, created, updated: of each span; kinds, ids, providers, projects, sensitivities likewise.
+    """
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        """spans: in the order of seq."""
+        self.seqs = np.array([span.seq for span in spans], np.int64)
+        self.firsts = np.array([span.first for span in spans], np.int64)
+        self.counts = np.array([len(span.roles) for span in spans], np.int64)
+        self.kinds: list[Kind] = [span.kind for span in spans]
+        self.ids = [span.id for span in spans]
+        self.providers = [span.provider for span in spans]
+        self.projects = [span.project for span in spans]
+        self.sensitivities = [span.sensitivity for span in spans]
+        self.created = np.array([UNKNOWN if span.created is None else span.created for span in spans], np.int64)
+        self.updated = np.array([UNKNOWN if span.updated is None else span.updated for span in spans], np.int64)
+        self.roles = np.frombuffer(b"".join(span.roles for span in spans), np.uint8)
+        self.times: Integers = np.frombuffer(b"".join(span.times for span in spans), "<i8")
+        self.size = len(self.roles)
+        self.offsets: Integers = np.concatenate(([0], np.cumsum(self.counts)))[:-1].astype(np.int64)
+        self.span = np.repeat(np.arange(len(spans)), self.counts)
+        self.units: Integers = np.arange(self.size) + (self.firsts - self.offsets)[self.span]
+        self._rows = {(span.kind, span.id): row for row, span in enumerate(spans)}
+        self._by_first = np.argsort(self.firsts)
+        self._sorted_firsts = self.firsts[self._by_first]
+        # Spans share few different keys: a filter is asked once for each.
+        keys: dict[tuple[str, str, str | None, int | None], int] = {}
+        codes = [keys.setdefault((s.kind, s.provider, s.project, s.sensitivity), len(keys)) for s in spans]
+        self._keys, self._codes = list(keys), np.array(codes, np.int64)
+
+    def positions(self, units: Sequence[int] | Integers) -> Integers:
+        """The position of each unit, -1 for one that is not (or no longer) here."""
+        wanted = np.asarray(units, np.int64)
+        if not len(self.seqs):
+            return np.full(len(wanted), -1, np.int64)
+        found = np.searchsorted(self._sorted_firsts, wanted, "right") - 1
+        rows = self._by_first[np.maximum(found, 0)]
+        ordinals = wanted - self.firsts[rows]
+        inside = (found >= 0) & (ordinals < self.counts[rows])
+        return np.where(inside, self.offsets[rows] + ordinals, -1)
+
+    def row(self, kind: Kind, id: str) -> int | None:
+        """The row of a record's span."""
+        return self._rows.get((kind, id))
+
+    def place(self, unit: int) -> Place | None:
+        position = int(self.positions([unit])[0])
+        if position < 0:
+            return None
+        row = int(self.span[position])
+        return Place(self.kinds[row], self.ids[row], position - int(self.offsets[row]))
+
+    def header(self, unit: int) -> int:
+        """The first unit of the run a unit stands in. Raises KeyError if it is not here."""
+        return int(self.firsts[self._row_of(unit)])
+
+    def neighbours(self, unit: int, n: int) -> list[int]:
+        """The units up to `n` before and after one, in order, of the same run; a header is nobody's neighbour. Raises KeyError."""
+        row = self._row_of(unit)
+        first, count = int(self.firsts[row]), int(self.counts[row])
+        return [other for other in range(max(first + 1, unit - n), min(first + count, unit + n + 1)) if other != unit]
+
+    def _row_of(self, unit: int) -> int:
+        position = int(self.positions([unit])[0])
+        if position < 0:
+            raise KeyError(unit)
+        return int(self.span[position])
+
+    def allowed(self, allowed: Allowed | None) -> Mask:
+        """Which spans may be seen: (spans,)."""
+        if allowed is None:
+            return np.ones(len(self.seqs), np.bool_)
+        return np.array([allowed(*key) for key in self._keys], np.bool_)[self._codes]

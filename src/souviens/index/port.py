@@ -1,0 +1,95 @@
+"""The Index port: what the derived side must be able to do, whatever keeps it. Every implementation passes tests/index/contract.py.
+
+What is found are **units**: a conversation's header (its title), each of its messages, a memory, a topic and its documents.
+The units of one pack stand in one run, in the order of the record; a unit's number stays its own as long as its pack is in
+the index, and is never given to another. Where a unit stands, who spoke and when is in the `Layout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from souviens.encode import Encoder
+from souviens.index.layout import Allowed, Layout
+from souviens.records import Record
+from souviens.vault.store import Store
+
+Progress: TypeAlias = Callable[[int, int], None]  # (done, in all)
+
+
+class Hit(NamedTuple):
+    """A unit and how strongly it answers. score: BM25 (above zero) from `words`, cosine from `nearest`."""
+
+    unit: int
+    score: float
+
+
+class Synced(Record, frozen=True):
+    """What a sync did, in packs. cut: texts over 1 MB, indexed in part. unread: seqs of packs that could not be read."""
+
+    added: int = 0
+    removed: int = 0
+    cut: int = 0
+    unread: tuple[int, ...] = ()
+
+    def plus(self, other: Synced) -> Synced:
+        return Synced(self.added + other.added, self.removed + other.removed, self.cut + other.cut, self.unread + other.unread)
+
+
+class Pending(NamedTuple):
+    """Units that wait for their vectors, and units that have been embedded."""
+
+    waiting: int
+    done: int
+
+
+class Index(Protocol):
+    """The derived side of a vault. An instance belongs to one thread; any number may be open at once, in any process.
+
+    Answers are functions of what is live in truth and of nothing else: ties are broken by (seq, place in the pack).
+    """
+
+    def sync(self, store: Store, stage: int | None = None, progress: Progress | None = None) -> Synced:
+        """Follow truth. With a stage: only add what that stage holds, unseen by questions until a sync after its commit."""
+
+    def held(self) -> list[int]:
+        """The seqs this index still needs to be readable, for `store.sweep`."""
+
+    def purge(self) -> bool:
+        """Leave no byte of what was removed in any file. False: someone reads or rebuilds, ask again."""
+
+    def rebuild(self, store: Store, progress: Progress | None = None) -> Synced:
+        """Make the index again beside the old one, and switch. Vectors are taken over, by pack."""
+
+    def layout(self) -> Layout:
+        """Where each unit stands, as of now."""
+
+    def words(self, query: str, limit: int, allowed: Allowed | None = None) -> list[Hit]:
+        """Units that hold words of a question, best first. "Quoted words" are looked for as they stand."""
+
+    def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> list[Hit]:
+        """Units closest in meaning to a unit vector (d,) made by the encoder of that id, best first."""
+
+    def embed(
+        self,
+        store: Store,
+        encoder: Encoder,
+        seconds: float | None = None,
+        units: int | None = None,
+        progress: Progress | None = None,
+    ) -> Pending:
+        """Give vectors to units that have none, the most recent conversations first, until done or a budget is spent."""
+
+    def pending(self, encoder: str) -> Pending:
+        """How far embedding with the encoder of that id has come."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Index: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...

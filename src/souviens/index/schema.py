@@ -1,0 +1,53 @@
+"""The tables of an index file. There are no steps between versions: another version is thrown away and remade."""
+
+from __future__ import annotations
+
+import apsw
+
+from souviens.index.words import TOKENIZER
+
+VERSION = "1"  # of the tables, of `text` and of `words` together
+
+# One pack in SAMPLED (by seq) has its units below SAMPLE_END, so that `rowid < SAMPLE_END` is a sample of all messages, with
+# no second table to keep and to erase. A larger boundary would cost every first entry of a word a byte.
+SAMPLED, SAMPLE_END = 64, 1 << 28
+
+TABLES = f"""
+-- changes, embedded: counters that tell a reader its copies are old. seen: the version of truth last synced to.
+-- residue: 1 while removed words may still lie in unmerged parts of the full text. sample, rest: the next units to give out.
+CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('version', '{VERSION}'), ('changes', 0), ('embedded', 0), ('seen', -1), ('residue', 0), ('sample', 1),
+    ('rest', {SAMPLE_END});
+CREATE TABLE span(first INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, id TEXT NOT NULL,
+    provider TEXT NOT NULL, project TEXT, sensitivity INTEGER, created INTEGER, updated INTEGER, count INTEGER NOT NULL,
+    checksum INTEGER NOT NULL, roles BLOB NOT NULL, times BLOB NOT NULL) STRICT;
+-- packs of a stage that was not committed when they were indexed: held, but found by nobody
+CREATE TABLE staged(seq INTEGER PRIMARY KEY, stage INTEGER NOT NULL) STRICT;
+CREATE VIRTUAL TABLE words USING fts5(text, content = '', tokenize = "{TOKENIZER}");
+CREATE TABLE encoder(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL) STRICT;
+-- The signs of a pack's vectors (ordinals: uint32 a vector) are read whole by every search; their codes only for the best 400,
+-- so they stand apart: 5 MB instead of 40 to read for 100,000 vectors.
+CREATE TABLE signs(number INTEGER PRIMARY KEY, encoder INTEGER NOT NULL, seq INTEGER NOT NULL, ordinals BLOB NOT NULL,
+    bits BLOB NOT NULL, UNIQUE(encoder, seq)) STRICT;
+CREATE TABLE codes(number INTEGER PRIMARY KEY, codes BLOB NOT NULL) STRICT;
+"""
+
+# On 40 MB of Zipf text, CPU seconds per 100 MB, single runs on a busy machine: SQLite's defaults 7.1, these 4.8 to 5.8, of which
+# some 3.4 are tokenising. Waiting for more than 16 parts before a merge showed no gain; a part's page fits one of 8192 bytes.
+OPTIONS = {"hashsize": 16 << 20, "automerge": 16, "crisismerge": 64, "usermerge": 2, "pgsz": 8000, "secure-delete": 1}
+
+
+def create(db: apsw.Connection) -> None:
+    """Lay out an empty index in one transaction."""
+    with db:
+        db.execute(TABLES)
+        for name, value in OPTIONS.items():
+            db.execute("INSERT INTO words(words, rank) VALUES (?, ?)", (name, value))
+
+
+def fits(db: apsw.Connection) -> bool:
+    """Is this a whole index of our version?"""
+    try:
+        return db.execute("SELECT value FROM meta WHERE key = 'version'").fetchone() == (VERSION,)
+    except (apsw.SQLError, apsw.CorruptError):
+        return False
