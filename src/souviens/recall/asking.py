@@ -1,0 +1,242 @@
+"""From a question to ranked items with their reasons."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from souviens.canon import utc
+from souviens.encode import Encoder
+from souviens.errors import EncoderError
+from souviens.grants import OWNER, Scope
+from souviens.index.layout import UNKNOWN, Allowed
+from souviens.index.port import Hit, Index
+from souviens.recall.board import Board
+from souviens.recall.question import Question, read
+from souviens.recall.weights import BY_VECTORS, BY_WORDS, LOOKED_AT, WEIGHTS, Weights
+from souviens.recall.when import spans
+from souviens.records import Conversation, Memory, Message, Record, Topic, spoken
+from souviens.vault.store import Packed, Store
+
+Unit: TypeAlias = Literal["message", "window", "conversation"]
+WINDOW = 2  # turns before and after the one that was found
+
+
+class Item(Record, frozen=True, omit_defaults=False):
+    """Something found. kind: message, window, conversation, memory or topic. id: of that thing (a window's is its message's).
+
+    text: what was said, whole. time: RFC 3339 UTC, None if unknown. path: from provider over project to conversation, in words.
+    why: each signal's share of the score; the shares add up to 1.
+    """
+
+    id: str
+    kind: str
+    conversation: str | None
+    message: str | None
+    role: str | None
+    provider: str
+    text: str
+    time: str | None
+    path: tuple[str, ...]
+    score: float
+    why: dict[str, float]
+
+
+class Recall(Record, frozen=True, omit_defaults=False):
+    """An answer. encoder: id of the one that took part, None when words did it alone; note says why."""
+
+    query: str
+    items: tuple[Item, ...]
+    encoder: str | None
+    seconds: float
+    note: str = ""
+
+
+def ask(
+    question: str,
+    k: int,
+    *,
+    store: Store,
+    index: Index,
+    encoder: Encoder | None,
+    scope: Scope = OWNER,
+    unit: Unit = "message",
+    weights: Weights = WEIGHTS,
+) -> Recall:
+    """The k things that answer a question best. Words alone when there is no encoder or it fails; `note` says so.
+
+    unit: what the items are; memories and topics stand among them whatever it is. Messages are what is asked for by default: a
+    message can be cited and its date is exact. A window or conversation holds its best message's score and more text, so among
+    messages it would be the same answer twice.
+    """
+    started = time.monotonic()
+    index.sync(store)
+    asked = read(question)
+    allowed = None if scope.sees_all else scope.allows
+    words = index.words(asked.sought, BY_WORDS, allowed)
+    vectors, used, note = _vectors(asked, index, encoder, allowed)
+    items: tuple[Item, ...] = ()
+    if k > 0 and (words or vectors):
+        board = Board(index.layout(), words, vectors, weights)
+        items = _Answer(board, asked, _Records(store), unit).items(k)
+    return Recall(question, items, used, round(time.monotonic() - started, 4), note)
+
+
+def _vectors(asked: Question, index: Index, encoder: Encoder | None, allowed: Allowed | None) -> tuple[list[Hit], str | None, str]:
+    """(hits, the encoder that found them, a note on what is missing)."""
+    if encoder is None:
+        return [], None, "words only: no encoder is installed (souviens encoder install)"
+    if not asked.text.strip():
+        return [], None, ""
+    try:
+        vector = encoder.encode([asked.text])[0]
+    except EncoderError as error:
+        return [], None, f"words only: {error.what}"
+    hits = index.nearest(encoder.id, vector, BY_VECTORS, allowed)
+    waiting = index.pending(encoder.id).waiting
+    note = f"{waiting} texts wait for their vectors (souviens encoder run)" if waiting else ""
+    return hits, encoder.id if hits else None, note
+
+
+class _Records:
+    """Records, each read once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._packs: dict[int, Packed] = {}
+        self._topics: dict[str, str] = {}
+
+    def pack(self, seq: int) -> Packed:
+        if seq not in self._packs:
+            self._packs[seq] = self.store.pack(seq)
+        return self._packs[seq]
+
+    def topic(self, id: str | None) -> str:
+        """The name of a topic, "" if it has none."""
+        if id is None:
+            return ""
+        if id not in self._topics:
+            found = self.store.get("topic", id)
+            self._topics[id] = found[1].name if found and isinstance(found[1], Topic) else ""
+        return self._topics[id]
+
+
+class _Answer:
+    """A board, ranked: first by what the index knows of all candidates, then by what the records of the best of them say."""
+
+    def __init__(self, board: Board, asked: Question, reader: _Records, unit: Unit) -> None:
+        self.board, self.asked, self.reader, self.unit = board, asked, reader, unit
+        self.layout, self.weights = board.layout, board.weights
+
+    def items(self, k: int) -> tuple[Item, ...]:
+        board = self.board
+        board.neighbours()
+        board.person()
+        board.dates(spans(self.asked.text))
+        board.subject()
+        self._look(board.ranked()[:LOOKED_AT].tolist())
+        items: list[Item] = []
+        shown: dict[int, list[int]] = {}  # row -> positions that are in an item already
+        with_turns = set(board.rows[~board.headers].tolist())
+        for n in board.ranked().tolist():
+            row, position = int(board.rows[n]), int(board.positions[n])
+            # A title lifts its conversation; it is an item of its own only if no turn was found.
+            if self.layout.kinds[row] == "conversation" and (
+                (board.headers[n] and row in with_turns) or self._covered(position, shown.get(row, []))
+            ):
+                continue
+            item = self._item(n, row, position)
+            if item is not None:
+                shown.setdefault(row, []).append(position)
+                items.append(item)
+            if len(items) == k:
+                break
+        return tuple(items)
+
+    def _covered(self, position: int, shown: list[int]) -> bool:
+        """Does an item before hold this turn already?"""
+        if self.unit == "window":
+            return any(abs(position - other) <= WINDOW for other in shown)
+        return self.unit == "conversation" and bool(shown)
+
+    def _look(self, best: list[int]) -> None:
+        """Boosts by what only the records say: what a person confirmed, and who spoke, if the question names somebody."""
+        confirmed, spoke = (np.zeros(len(self.board.positions), np.bool_) for _ in range(2))
+        for n in best:
+            record = self._record(n) if self.layout.kinds[int(self.board.rows[n])] == "memory" else None
+            confirmed[n] = isinstance(record, Memory) and record.status == "confirmed"
+        # The first ten are read for their items anyway. Where no person in them has a name, as in most exports, no more are.
+        if any(self._author(n) for n in best[:10]):
+            authors = {n: author for n in best if (author := self._author(n)) and self.asked.names(author)}
+            if len(set(authors.values())) == 1:
+                spoke[list(authors)] = True
+        self.board.times("confirmed", self.weights.confirmed, confirmed)
+        self.board.times("speaker", self.weights.speaker, spoke)
+
+    def _record(self, n: int) -> Packed:
+        return self.reader.pack(int(self.layout.seqs[self.board.rows[n]]))
+
+    def _author(self, n: int) -> str | None:
+        """The name of the person whose turn a candidate is. (A tool has a name too; that is not who is asked about.)"""
+        if not self.board.turns[n]:
+            return None
+        record, ordinal = self._record(n), int(self.board.positions[n] - self.layout.offsets[self.board.rows[n]])
+        assert isinstance(record, Conversation)
+        message = record.messages[ordinal - 1]
+        return message.author if message.role == "user" else None
+
+    def _item(self, n: int, row: int, position: int) -> Item | None:
+        """What stands at a position, with its reasons; None for a memory a person has rejected."""
+        record = self._record(n)
+        ordinal = position - int(self.layout.offsets[row])
+        if isinstance(record, Memory):
+            return (
+                None
+                if record.status == "rejected"
+                else self._made(
+                    n, record, "memory", record.id, record.wording, (self.reader.topic(record.topic), f"{record.status} memory")
+                )
+            )
+        if isinstance(record, Topic):
+            document = record.documents[ordinal - 1] if ordinal else None
+            text = document.text if document else "\n".join(filter(None, (record.name, record.summary, record.instructions)))
+            return self._made(n, record, "topic", record.id, text, (record.name, document.name if document else ""))
+        path = (self.reader.topic(record.head.project), record.head.title)
+        if ordinal == 0:
+            return self._made(n, record, "conversation", record.id, record.head.title, path)
+        message = record.messages[ordinal - 1]
+        if self.unit == "window":
+            around = record.messages[max(0, ordinal - 1 - WINDOW) : ordinal + WINDOW]
+            return self._made(n, record, "window", message.id, _dialogue(around), path, message)
+        if self.unit == "conversation":
+            return self._made(n, record, "conversation", record.id, spoken(message), path, message)
+        return self._made(n, record, "message", message.id, spoken(message), path, message)
+
+    def _made(
+        self, n: int, record: Packed, kind: str, id: str, text: str, path: tuple[str, ...], message: Message | None = None
+    ) -> Item:
+        shares = {signal: float(values[n]) for signal, values in self.board.shares.items() if values[n] > 0}
+        score = sum(shares.values())
+        strongest = sorted(shares.items(), key=lambda pair: -pair[1])
+        us = int(self.layout.times[self.board.positions[n]])
+        return Item(
+            id=id,
+            kind=kind,
+            conversation=record.id if isinstance(record, Conversation) else None,
+            message=message.id if message else None,
+            role=message.role if message else None,
+            provider=record.provider,
+            text=text,
+            time=utc(us) if us != UNKNOWN else None,
+            path=tuple(filter(None, (record.provider, *path))),
+            score=round(score, 4),
+            why={signal: round(share / score, 3) for signal, share in strongest},
+        )
+
+
+def _dialogue(messages: tuple[Message, ...]) -> str:
+    """What was said and shown, with who said it."""
+    said = ((m.author or m.role, spoken(m)) for m in messages if m.visibility == "visible")
+    return "\n\n".join(f"{who}: {text}" for who, text in said if text)
