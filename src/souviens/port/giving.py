@@ -1,0 +1,158 @@
+"""Giving out: an original as it came, the whole vault as JSON lines, or a choice in another provider's form."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from souviens import formats
+from souviens.canon import rfc3339
+from souviens.delivery import open_delivery, write_container
+from souviens.errors import NotFound, UsageError
+from souviens.formats import Chosen
+from souviens.port.receipts import Moved, Returned, ReturnedMember
+from souviens.port.stored import member_bytes
+from souviens.records import Conversation, Json, Memory, Topic, Withheld
+from souviens.vault import Vault
+from souviens.vault.store import Member, SourceHeader, Store
+
+_CHUNK = 1 << 20
+
+
+def give_back(vault: Vault, source: str, target: Path) -> Returned:
+    """Write a source as it came: a file, folder or zip at `target` (inside it, under its own name, if it is a folder that exists).
+
+    Withheld files are left out; erased spans are `null` and spaces. Raises NotFound, UsageError if something is in the way.
+    """
+    header = vault.store.source(source)
+    if header is None:
+        raise NotFound(f"no source {source}", "it is not in this vault", "see the sources: souviens list --sources")
+    path = target / Path(header.path).name if target.is_dir() else target
+    if path.exists():
+        raise UsageError(f"{path} is already there", "nothing is overwritten", "give another place with -o")
+    members = [(n, m) for n, m in vault.store.numbered_members(source) if m.treatment != "withhold"]
+    digests: dict[str, str] = {}
+    write_container(header.kind, header.directory, _written(vault.store, members, digests), path)
+    returned = tuple(ReturnedMember(m.name, digests[m.name], bool(m.sha256) and digests[m.name] == m.sha256) for _, m in members)
+    whole = _sha256(path)
+    return Returned(
+        path=str(path),
+        sha256=whole,
+        identical=all(m.identical for m in returned) and not header.withheld and not _left_out(header, members),
+        container_identical=whole == header.sha256,
+        withheld=header.withheld + _holes(vault.store, members),
+        members=returned,
+    )
+
+
+def _written(
+    store: Store, members: list[tuple[int, Member]], digests: dict[str, str]
+) -> Iterator[tuple[str, Json, Iterator[bytes]]]:
+    def digested(number: int, member: Member) -> Iterator[bytes]:
+        digest = hashlib.sha256()
+        for chunk in member_bytes(store, number, member):
+            digest.update(chunk)
+            yield chunk
+        digests[member.name] = digest.hexdigest()
+
+    for number, member in members:
+        yield member.name, member.directory, digested(number, member)
+
+
+def _holes(store: Store, members: list[tuple[int, Member]]) -> tuple[Withheld, ...]:
+    """Erased places that the members still have the length of."""
+    out = []
+    for number, member in members:
+        if member.blob is not None:
+            continue
+        for segment in store.segments(number):
+            if segment.hole is not None:
+                out.append(Withheld(member.name, segment.where, f"erased: {segment.hole} bytes"))
+            elif segment.slice is not None:
+                out += [
+                    Withheld(member.name, segment.where, f"erased: {hole.length} bytes") for hole in store.slice(segment.slice)[1]
+                ]
+    return tuple(out)
+
+
+def _left_out(header: SourceHeader, members: list[tuple[int, Member]]) -> bool:
+    """Whether files of the delivery were refused and never stored: a damaged zip member, a symbolic link, a bomb."""
+    names = {member.name for _, member in members}
+    return any(p.kind == "source" and not names & {p.path, p.where} for p in header.problems)
+
+
+def _sha256(path: Path) -> str:
+    """Of a file; of a folder as `Delivery.sha256` says."""
+    if path.is_dir():
+        with open_delivery(path) as delivery:
+            return delivery.sha256
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+# --- moving on --------------------------------------------------------------------------------------------------------
+
+
+def choose(
+    vault: Vault, *, ids: tuple[str, ...] = (), provider: str = "", project: str = "", since: str = "", until: str = ""
+) -> Chosen:
+    """What to move: everything, or what all given conditions hold for. since, until: dates (until excluded); a conversation of
+    unknown time is kept out by a time condition. ids: conversation or memory ids. Raises UsageError for a date that is none."""
+    start, end = (_day(day) if day else None for day in (since, until))
+    conversations: list[Conversation] = []
+    memories: list[Memory] = []
+    topics: list[Topic] = []
+    for seq, _, id in vault.store.live():
+        record = vault.store.pack(seq)
+        if isinstance(record, Topic):
+            topics.append(record)
+        elif isinstance(record, Memory):
+            if (not ids or id in ids) and (not provider or record.provider == provider) and record.status != "rejected":
+                memories.append(record)
+        elif (
+            (not ids or id in ids)
+            and (not provider or record.provider == provider)
+            and (not project or record.head.project == project)
+            and _within(record.head.created.us, start, end)
+        ):
+            conversations.append(record)
+    used = {c.head.project for c in conversations} | {m.topic for m in memories}
+    conversations.sort(key=lambda c: (c.head.created.us is None, c.head.created.us or 0, c.id))
+    return Chosen(tuple(conversations), tuple(memories), tuple(t for t in topics if t.id in used))
+
+
+def _day(text: str) -> int:
+    instant = rfc3339(text)
+    if instant.us is None:
+        raise UsageError(f"{text!r} is not a date", instant.unknown or "", f"write it like {datetime(2026, 3, 1):%Y-%m-%d}")
+    return instant.us
+
+
+def _within(us: int | None, start: int | None, end: int | None) -> bool:
+    if start is None and end is None:
+        return True
+    return us is not None and (start is None or us >= start) and (end is None or us < end)
+
+
+def move(chosen: Chosen, to: str, folder: Path | None) -> Moved:
+    """Write a choice in another form into `folder` (None: a dry run) and say what was carried and what has no home there."""
+    writers = formats.writers()
+    if to not in writers:
+        raise UsageError(f"no target named {to!r}", f"there are: {', '.join(writers)}", "souviens move --to TARGET -o FOLDER")
+    written = writers[to].write(chosen)
+    paths = []
+    if folder is not None:
+        taken = [name for name in written.files if (folder / name).exists()]
+        if taken:
+            raise UsageError(f"{folder / taken[0]} is already there", "nothing is overwritten", "give another folder with -o")
+        for name, data in written.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            paths.append(str(path))
+    return Moved(to, tuple(paths), written.carried, written.lost)

@@ -1,0 +1,569 @@
+"""Taking a provider's export in: delivery -> cut -> slices -> read -> records -> vault -> index.
+
+Everything is staged and becomes visible with one short commit; a crash, a full disk or a kill leaves the vault as before.
+The receipt is computed from what reading the stage back returns, not from what was meant to be written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import hmac
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import msgspec
+
+from souviens import formats
+from souviens.canon import make_id, sha256
+from souviens.delivery import Delivery, Entry, Limits, open_delivery
+from souviens.errors import NotRecognised, SourceError, VaultError
+from souviens.formats import Reader
+from souviens.jsonspan import Glue, Slice
+from souviens.merge import merge, merge_memories, merge_topics, merged_records
+from souviens.port import indexing
+from souviens.port.beside import Gone, clean
+from souviens.port.counting import Share, compare, counts
+from souviens.port.holes import Span, blanked, is_whole, spans_of, told
+from souviens.port.receipts import Attachments, SourceReceipt
+from souviens.port.stored import Rederiver, joined
+from souviens.records import (
+    Conversation,
+    Counts,
+    Memory,
+    Origin,
+    Problem,
+    Reading,
+    Topic,
+    Treatment,
+    Withheld,
+)
+from souviens.vault import Vault
+from souviens.vault.store import Journal, Kind, Member, Packed, Segment, SourceHeader
+
+BATCH = 4 << 20  # bytes of slices in one transaction: some 50 ms, well under the 250 ms a writer may hold the vault
+CHUNK = 1 << 20
+_LIMITS = Limits()
+Progress: TypeAlias = Callable[[str, int, int], None]  # (what, bytes done, bytes in all)
+
+
+def now() -> str:
+    """The present as RFC 3339 UTC, for things that happen now (an intake, an erasure); never for a record's own time."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: records are trees, and its passes over millions of them are 5 % of an intake (measured)."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def take_in(
+    vault: Vault,
+    path: Path,
+    *,
+    limits: Limits = _LIMITS,
+    with_accounts: bool = False,
+    bring_back: bool = False,
+    progress: Progress = _silent,
+) -> SourceReceipt:
+    """Take one source (a file, folder or zip) into the vault.
+
+    with_accounts: keep account and login data, withheld by default. bring_back: also take what was erased before.
+    Raises SourceError, NotRecognised, Ambiguous (nothing stored), OutOfSpace, VaultInUse.
+    """
+    started = time.monotonic()
+    with open_delivery(path, limits) as delivery:
+        format, shape = formats.identify(delivery)
+        id = make_id("s", delivery.sha256)
+        known = vault.store.source(id)
+        stone = vault.store.tombstones().get(("source", id))
+        if stone is not None and stone.erased and not bring_back:
+            raise SourceError(
+                f"{path}: was erased from this vault", f"on {stone.at}", "take it again with: souviens add --bring-back"
+            )
+        # Taken in again only if there is more to get out of it than the last time.
+        if known is not None and not bring_back and not (with_accounts and known.withheld):
+            return _known(known, path, time.monotonic() - started)
+        with _uncollected():
+            receipt = _Intake(vault, delivery, format, shape, id, with_accounts, bring_back, progress).run()
+    return msgspec.structs.replace(receipt, seconds=round(time.monotonic() - started, 3))
+
+
+def _members_of(reading: Reading) -> set[str]:
+    return {a.member for c in reading.conversations for a in c.attachments if a.member}
+
+
+NOUNS = ("conversation", "message", "attachment", "memory")  # what a receipt counts as refused, beside whole files
+
+
+def _same(stored: Packed, merged: Packed) -> bool:
+    """Whether a merge added nothing but another place it was read from."""
+    return stored == msgspec.structs.replace(merged, origins=stored.origins)
+
+
+def _plural(kind: str) -> str:
+    return "memories" if kind == "memory" else f"{kind}s"
+
+
+def _known(header: SourceHeader, path: Path, seconds: float) -> SourceReceipt:
+    refused = Counter(problem.kind for problem in header.problems)
+    lost = Counts(**{_plural(kind): refused[kind] for kind in NOUNS})
+    unchanged = header.read.minus(lost)
+    return SourceReceipt(
+        id=header.id,
+        path=str(path),
+        format=header.format,
+        shape=header.shape,
+        sha256=header.sha256,
+        bytes=header.bytes,
+        read=header.read,
+        unchanged=unchanged,
+        refused=header.problems,
+        withheld=header.withheld,
+        attachments=Attachments(*header.attachments),
+        unknown_fields=header.unknown,
+        seconds=round(seconds, 3),
+        known=True,
+    )
+
+
+@dataclass
+class _Batch:
+    """What the next transaction will write."""
+
+    slices: list[tuple[str, bytes]] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    commitments: dict[int, str] = field(default_factory=dict)
+    packs: list[tuple[Kind, Packed, int]] = field(default_factory=list)
+    shares: list[Share] = field(default_factory=list)  # one a pack
+    told: list[tuple[Kind, str]] = field(default_factory=list)  # records this source tells of, new to the vault or not
+    ids: set[str] = field(default_factory=set)
+    bytes: int = 0
+
+
+class _Intake:
+    def __init__(
+        self,
+        vault: Vault,
+        delivery: Delivery,
+        format: Reader,
+        shape: str,
+        id: str,
+        with_accounts: bool,
+        bring_back: bool,
+        progress: Progress,
+    ) -> None:
+        self.vault, self.store, self.delivery, self.format, self.shape, self.id = vault, vault.store, delivery, format, shape, id
+        self.with_accounts, self.bring_back, self.progress = with_accounts, bring_back, progress
+        self.total = max(1, sum(entry.size for entry in delivery.entries))
+        self.done = 0
+        self.member = self.ordinal = 0  # the file that is being cut, and how many of its segments were written
+        self.returned: set[str] = set()  # erased before, and taken again because it was asked for
+        self.problems: list[Problem] = list(delivery.problems)
+        self.withheld: list[Withheld] = []
+        self.unknown: Counter[str] = Counter()
+        self.met = 0  # slices that told of anything, be it only of their damage or of what was erased
+        self.sum = Share()
+        self.found = self.missing = 0
+        self.blobs: dict[str, str] = {}  # entry name -> blob
+        self.touched = 0  # slices of which something was erased before
+        self.nameless: list[int] = []  # members whose names go, too
+        self.gone = Gone()  # what was erased before, as side files know it
+        self.erased_members: set[str] = set()
+        self.used_members: set[str] = set()
+        self.memories: dict[str, list[Memory]] = {}
+        self.topics: dict[str, list[Topic]] = {}
+        self.shares: dict[int, Share] = {}  # of each pack of the stage
+        self.staged: dict[tuple[Kind, str], int] = {}  # the newest pack of each record in the stage
+        self.batch = _Batch()
+
+    # --- the journey --------------------------------------------------------------------------------------------------
+
+    def run(self) -> SourceReceipt:
+        self.stage = self.store.begin(now())
+        follower = None
+        try:
+            # After `begin`: an erasure refuses to start beside an open stage, so that none can be missed from here on.
+            self.erased = {stone.id: stone for stone in self.store.tombstones().values() if stone.erased}
+            self.known = self.store.source(self.id) is not None
+            self.others = Rederiver(self.store, without=self.id)
+            self._tombstoned(self.id)
+            follower = indexing.start_following(self.vault, self.stage, self.delivery.bytes)
+            self._members()
+            self._statements()
+            self._check()
+            receipt = self._receipt()
+            while not self._commit(receipt):
+                self._merge_again()
+                self._check()
+                receipt = self._receipt()
+        except BaseException:
+            indexing.stop_following(follower)
+            # A stage that cannot be dropped now (a full disk) is swept by whoever opens the vault next.
+            with contextlib.suppress(VaultError):
+                self.store.discard(self.stage)
+            raise
+        if self.known or self.problems or self.touched:
+            # What the older reading of this source held, the beginnings of files cut off, files with something erased in them.
+            self.store.drop_unreferenced()
+        if self.touched:
+            with contextlib.suppress(VaultError):  # what was let go of before it was ever seen; the next erasure does it as well
+                self.store.compact()
+                self.store.purge()
+        synced = indexing.finish_following(self.vault, follower)
+        return msgspec.structs.replace(receipt, indexed=synced is not None, cut_texts=synced.cut if synced else 0)
+
+    def _members(self) -> None:
+        plan = self.format.plan(self.delivery)
+        self.sidecars = self.format.sidecars(self.delivery)
+        header = self._header(Counts())
+        with self.store.transaction():
+            self.source = self.store.put_source(self.stage, header)
+        # Attachments first, so that a conversation is stored once, joined to its bytes.
+        order = sorted(enumerate(self.delivery.entries), key=lambda pair: plan.get(pair[1].name) == "cut")
+        for ordinal, entry in order:
+            treatment: Treatment = plan.get(entry.name, "keep")
+            if treatment == "withhold" and self.with_accounts:
+                treatment = "keep"
+            try:
+                if treatment == "cut":
+                    self._cut(ordinal, entry)
+                else:
+                    self._keep(ordinal, entry, treatment)
+            except SourceError as error:
+                self.problems.append(Problem("source", entry.name, "", f"{error.what}: {error.why}"))
+        self._advance(self.total - self.done)
+
+    def _keep(self, ordinal: int, entry: Entry, treatment: Treatment) -> None:
+        """Store a file whole, or only the fact that it was there."""
+        if treatment == "withhold":
+            salt = os.urandom(32)
+            commitment = hmac.new(salt, digestmod=hashlib.sha256)
+            for chunk in self._chunks(entry):
+                commitment.update(chunk)
+            with self.store.transaction():
+                number = self.store.put_member(self.source, ordinal, Member(entry.name, treatment, entry.size, "", entry.directory))
+                self.store.put_segments(number, 0, [Segment(None, "", "", None, entry.size)], {0: commitment.hexdigest()})
+            self.withheld.append(Withheld(entry.name, "", "account or login data; keep it with --with-accounts"))
+            return
+        blob, size = self.store.put_blob(self._chunks(entry))
+        self.blobs[entry.name] = blob
+        with self.store.transaction():
+            self.store.put_member(self.source, ordinal, Member(entry.name, treatment, size, blob, entry.directory, blob))
+
+    def _chunks(self, entry: Entry) -> Iterator[bytes]:
+        with entry.open() as stream:
+            while chunk := stream.read(CHUNK):
+                self._advance(len(chunk))
+                yield chunk
+
+    def _advance(self, bytes: int) -> None:
+        self.done += bytes
+        self.progress(self.delivery.path, self.done, self.total)
+
+    # --- cutting and reading ------------------------------------------------------------------------------------------
+
+    def _cut(self, ordinal: int, entry: Entry) -> None:
+        digest = hashlib.sha256()
+        with self.store.transaction():
+            number = self.store.put_member(self.source, ordinal, Member(entry.name, "cut", entry.size, "", entry.directory))
+        self.member, self.ordinal, size, touched = number, 0, 0, self.touched
+        fault = None
+        try:
+            for piece in self.format.cut(entry):
+                digest.update(piece.data)
+                size += len(piece.data)
+                if isinstance(piece, Glue):
+                    self.batch.segments.append(Segment(None, "", "", piece.data, None))
+                else:
+                    self._slice(piece)
+                self.batch.bytes += len(piece.data)
+                if self.batch.bytes >= BATCH:
+                    self._flush()
+                self._advance(len(piece.data))
+        except SourceError as error:
+            fault = error  # what could be read of the file stays
+        self._flush()
+        # The hash of a file with holes would let what stood in them be guessed.
+        hash = digest.hexdigest() if fault is None and touched == self.touched else ""
+        with self.store.transaction():
+            self.store.update_member(number, Member(entry.name, "cut", size, hash, entry.directory))
+        if fault is not None:
+            raise fault
+
+    def _slice(self, piece: Slice) -> None:
+        hash = sha256(piece.data)
+        reading = self.format.read(piece, self.sidecars)
+        origin = Origin(self.id, hash, f"{piece.path}{piece.where}")
+        self.met += any((reading.conversations, reading.memories, reading.topics, reading.problems))
+        spans = self._erased_spans(piece, reading)
+        self.touched += bool(spans)
+        if is_whole(piece, spans):
+            for conversation in reading.conversations:
+                self.gone.add(conversation, None, set())
+            # A tombstone wins over a re-import: the bytes stay out, their place and length are kept.
+            salt = os.urandom(32)
+            self.batch.commitments[self.ordinal + len(self.batch.segments)] = hmac.new(salt, piece.data, hashlib.sha256).hexdigest()
+            self.batch.segments.append(Segment(None, piece.kind, piece.where, None, len(piece.data)))
+            self.withheld.append(Withheld(piece.path, piece.where, "erased before; take it again with --bring-back"))
+            self.erased_members |= _members_of(reading)
+            return
+        if spans:
+            self.erased_members |= _members_of(reading)
+            whole, piece = reading, blanked(piece, spans)
+            reading = self.format.read(piece, self.sidecars)
+            for before, after in zip(whole.conversations, reading.conversations, strict=True):
+                self.gone.add(before, after, self.erased.keys())
+            self.withheld.append(
+                Withheld(piece.path, piece.where, f"{len(spans)} places erased before; take them again with --bring-back")
+            )
+            with self.store.transaction():
+                hash = self.store.put_holed_slice(piece.data, [(span.start, span.end) for span in spans])
+            origin = msgspec.structs.replace(origin, slice=hash)
+        else:
+            self.batch.slices.append((hash, piece.data))
+        self.used_members |= _members_of(reading)
+        self.problems += reading.problems
+        self.unknown.update(reading.unknown)
+        self.batch.segments.append(Segment(hash, piece.kind, piece.where, None, None))
+        for conversation in reading.conversations:
+            self._conversation(joined(conversation, origin, self.blobs))
+        for memory in reading.memories:
+            if not self._tombstoned(memory.id):
+                self.memories.setdefault(memory.id, []).append(msgspec.structs.replace(memory, origins=(origin,)))
+        for topic in reading.topics:
+            if not self._tombstoned(topic.id):
+                self.topics.setdefault(topic.id, []).append(msgspec.structs.replace(topic, origins=(origin,)))
+
+    def _tombstoned(self, id: str) -> bool:
+        """Whether it was erased, and is not asked for now."""
+        if id in self.erased and self.bring_back:
+            self.returned.add(id)
+        return id in self.erased and not self.bring_back
+
+    def _erased_spans(self, piece: Slice, reading: Reading) -> list[Span]:
+        """What of a slice was erased before, and stays out."""
+        gone = {id for id in told(reading) if self._tombstoned(id)} if self.erased else set()
+        return spans_of(self.format, piece, reading, gone) if gone else []
+
+    def _conversation(self, fresh: Conversation) -> None:
+        found = sum(attachment.blob is not None for attachment in fresh.attachments)
+        self.found += found
+        self.missing += len(fresh.attachments) - found
+        base, stored, others = self._latest("conversation", fresh.id)
+        if stored is None:
+            self._put("conversation", fresh, 0, Share(new=counts(fresh)))
+            return
+        merged = fresh if others is None else merge(cast(Conversation, others), fresh)
+        self._settle("conversation", base, stored, merged, compare(cast(Conversation, stored), fresh, merged))
+
+    def _latest(self, kind: Kind, id: str) -> tuple[int, Packed | None, Packed | None]:
+        """(seq, record, what to merge with) of the newest pack of a record in this stage or the vault; (0, None, None).
+
+        Our own stage comes first: what somebody else commits meanwhile may bear a higher seq and not hold what we staged.
+        """
+        if id in self.batch.ids:
+            self._flush()
+        seq = self.staged.get((kind, id))
+        if seq is not None:
+            record = self.store.pack(seq)
+            return seq, record, record
+        found = self.store.get(kind, id)
+        if found is None:
+            return 0, None, None
+        seq, record = found
+        if not self.known:
+            return seq, record, record
+        # An older reading of this very source gives way to the one under way, with whatever holes it had.
+        return seq, record, self.others.record(record)
+
+    def _settle(self, kind: Kind, base: int, stored: Packed | None, merged: Packed, share: Share) -> None:
+        """Put a merged record if it says more than the stored one."""
+        if merged != stored:
+            self._put(kind, merged, base, share)
+        else:
+            self.batch.told.append((kind, merged.id))
+            self.sum = self.sum.plus(share)
+
+    def _put(self, kind: Kind, record: Packed, base: int, share: Share) -> None:
+        self.batch.packs.append((kind, record, base))
+        self.batch.shares.append(share)
+        self.batch.told.append((kind, record.id))
+        self.batch.ids.add(record.id)
+        self.sum = self.sum.plus(share)
+
+    # --- statements, check, commit ------------------------------------------------------------------------------------
+
+    def _statements(self) -> None:
+        """Memories and topics, each once for the whole source, whatever number of conversations repeated it."""
+        for id, read in sorted(self.memories.items()):
+            base, stored, others = self._latest("memory", id)
+            merged = merge_memories(read if others is None else [cast(Memory, others), *read])
+            self._statement("memory", base, stored, merged, Counts(memories=1))
+        for id, topics in sorted(self.topics.items()):
+            base, stored, others = self._latest("topic", id)
+            merged_topic = merge_topics(topics if others is None else [cast(Topic, others), *topics])
+            self._statement("topic", base, stored, merged_topic, Counts())
+        self._flush()
+        if self.touched:
+            self._drop_members(self.erased_members - self.used_members)
+
+    def _drop_members(self, names: set[str]) -> None:
+        """Attachments of which only the erased speaks stay out as well, and what side files say of it."""
+        members = self.store.numbered_members_of(self.source)
+        for number, member in members:
+            if member.name in names:
+                with self.store.transaction():
+                    self.store.hollow_member(number, member)
+                self.nameless.append(number)
+                names = names - {member.name} | {f"erased-{number}"}
+        others = [(number, member) for number, member in members if member.name not in self.erased_members | self.used_members]
+        for name in (*sorted(names), *clean(self.store, others, self.gone)):
+            self.withheld.append(Withheld(name, "", "it holds what was erased before; take it again with --bring-back"))
+
+    def _statement(self, kind: Kind, base: int, stored: Packed | None, merged: Memory | Topic, one: Counts) -> None:
+        if stored is None:
+            self._put(kind, merged, 0, Share(new=one))
+        else:
+            self._settle(kind, base, stored, merged, Share(unchanged=one) if _same(stored, merged) else Share(changed=one))
+
+    def _check(self) -> None:
+        """Read the whole stage back. What is not there as it was written is refused, and its share leaves the receipt."""
+        tally = self.store.tally(self.stage)
+        newest = {seq: key for key, seq in self.staged.items()}
+        for seq in tally.damaged:
+            share = self.shares.pop(seq)
+            if seq not in newest:  # a later pack of the record holds all that this one held
+                continue
+            kind, id = newest[seq]
+            self.sum = self.sum.minus(share)
+            lost = share.new.plus(share.changed).plus(share.unchanged)
+            for noun in NOUNS:
+                reason = "what the vault gave back is not what was stored; check the disk, then: souviens rebuild --records"
+                self.problems += [Problem(noun, self.delivery.path, f"{kind} {id}", reason)] * getattr(lost, _plural(noun))
+        if tally.damaged:
+            self.store.doom(tally.damaged)
+        if tally.packs != len(self.shares):
+            raise VaultError(
+                f"{self.delivery.path}: {len(self.shares)} records were written, {tally.packs} came back",
+                "nothing was kept",
+                "souviens verify",
+            )
+
+    def _read(self) -> Counts:
+        """Everything the reader met: what was stored, was there, or was refused."""
+        refused = Counter(problem.kind for problem in self.problems)
+        counted = self.sum.new.plus(self.sum.changed).plus(self.sum.unchanged)
+        return counted.plus(Counts(**{_plural(noun): refused[noun] for noun in NOUNS}))
+
+    def _header(self, read: Counts) -> SourceHeader:
+        delivery = self.delivery
+        return SourceHeader(
+            id=self.id,
+            path=delivery.path,
+            kind=delivery.kind,
+            format=self.format.NAME,
+            shape=self.shape,
+            sha256=delivery.sha256,
+            bytes=delivery.bytes,
+            received=now(),
+            reader=self.format.READER,
+            directory=delivery.directory,
+            problems=tuple(self.problems),
+            withheld=tuple(self.withheld),
+            unknown=dict(sorted(self.unknown.items())),
+            attachments=(self.found, self.missing),
+            read=read,
+        )
+
+    def _receipt(self) -> SourceReceipt:
+        header = self._header(self._read())
+        if not self.met:
+            refused = "; ".join(f"{p.where or p.path}: {p.reason}" for p in self.problems[:3])
+            raise NotRecognised(
+                f"{self.delivery.path}: a {self.format.TITLE} with nothing in it that could be read",
+                f"refused: {refused}" if refused else f"seen: {self.delivery.describe()}",
+                "ask the provider for the export again: an empty or truncated one is a known fault",
+            )
+        with self.store.transaction():
+            self.store.update_source(self.source, header)
+        return SourceReceipt(
+            id=self.id,
+            path=self.delivery.path,
+            format=header.format,
+            shape=header.shape,
+            sha256=header.sha256,
+            bytes=header.bytes,
+            read=header.read,
+            new=self.sum.new,
+            changed=self.sum.changed,
+            unchanged=self.sum.unchanged,
+            refused=header.problems,
+            withheld=header.withheld,
+            attachments=Attachments(self.found, self.missing),
+            unknown_fields=header.unknown,
+        )
+
+    def _commit(self, receipt: SourceReceipt) -> bool:
+        """Make it all visible at once; False if somebody else changed some of these records while we staged."""
+        journal = Journal(
+            verb="add",
+            at=now(),
+            subject=self.id,
+            counts={"new": receipt.new.messages, "read": receipt.read.messages},
+            record={"source": self.id},
+        )
+        with self.store.transaction():
+            if not self.store.commit(self.stage, journal):
+                return False
+            for number in self.nameless:
+                self.store.rename_member(number, f"erased-{number}")
+            for stone in map(self.erased.__getitem__, sorted(self.returned)):
+                self.store.put_tombstone(stone._replace(generation=stone.generation + 1, erased=False, at=now()))
+        return True
+
+    def _merge_again(self) -> None:
+        """Merge what others changed meanwhile with what we staged. What was new when we read it may be known by now."""
+        for kind, id, current in self.store.conflicts(self.stage):
+            seq = self.staged[kind, id]
+            theirs, ours = self.store.pack(current), self.store.pack(seq)
+            merged = merged_records(theirs, ours)
+            share = before = self.shares[seq]
+            if isinstance(ours, Conversation) and share.new.conversations:
+                share = compare(cast(Conversation, theirs), ours, cast(Conversation, merged))
+            elif share.new.memories:
+                share = Share(unchanged=share.new) if _same(theirs, merged) else Share(changed=share.new)
+            self.shares[seq] = Share()
+            self.sum = self.sum.minus(before)
+            self._put(kind, merged, current, share)
+        self._flush()
+
+    def _flush(self) -> None:
+        batch, self.batch = self.batch, _Batch()
+        with self.store.transaction():
+            self.store.put_slices(batch.slices)
+            if batch.segments:
+                self.store.put_segments(self.member, self.ordinal, batch.segments, batch.commitments)
+            seqs = self.store.put_packs(self.stage, batch.packs)
+            self.store.put_origins(self.source, batch.told)
+        self.ordinal += len(batch.segments)
+        self.shares.update(zip(seqs, batch.shares, strict=True))
+        self.staged.update({(kind, record.id): seq for seq, (kind, record, _) in zip(seqs, batch.packs, strict=True)})

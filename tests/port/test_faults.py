@@ -1,0 +1,140 @@
+"""kill -9, a full disk: what was acknowledged is there, and nothing is there by half."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import erasure, kills
+from bench.synthetic import Texts, conversation
+from souviens.canon import make_id
+from souviens.errors import OutOfSpace, VaultError
+from souviens.port import erasing, indexing
+from souviens.port.checking import rebuild, verify
+from souviens.port.erasing import erase, finish_pending
+from souviens.port.intake import take_in
+from souviens.vault import Vault, unlock
+from tests.port.given import chat, new_vault, records, turn, write
+
+
+def _unharmed(outcome: kills.Outcome) -> bool:
+    assert (outcome.lost, outcome.partial, outcome.other) == ([], [], [])
+    assert outcome.slowest_open < 2
+    return outcome.acknowledged > outcome.kills // 2
+
+
+@pytest.mark.slow
+def test_twenty_five_kills() -> None:
+    assert _unharmed(kills.run(25, seed=2))
+
+
+@pytest.mark.torture
+def test_five_hundred_kills() -> None:
+    assert _unharmed(kills.run(500, seed=3))
+
+
+# --- a full disk ------------------------------------------------------------------------------------------------------
+
+WORD = "wzkxqvbnmtrplkjh"
+SIZE = 12 << 20
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vault of some 1 MB with an index and vectors, and an export of the same size that it does not have yet."""
+    folder = tmp_path_factory.mktemp("made")
+    texts = Texts(11)
+    first = [chat("c-a", turn("a1", None, "user", f"the {WORD} stands"), turn("a2", "a1", "assistant", texts.text(4000)))]
+    write(folder / "more.json", [conversation(texts, n, 10) for n in range(100, 140)])
+    with new_vault(folder / "vault") as vault:
+        take_in(vault, write(folder / "first.json", [*first, *(conversation(texts, n, 10) for n in range(40))]))
+        indexing.embed(vault, erasure.HashEncoder())
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A disk of `SIZE`."""
+    if os.geteuid() != 0 or not Path("/proc/mounts").exists():
+        pytest.skip("a file system of limited size needs root on Linux")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(disk)]
+    if subprocess.run(mounted, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_vault_on_a_disk_without_any_space_is_refused_in_words(small: Path, made: Path) -> None:
+    shutil.copytree(made / "vault", small / "vault")
+    _fill_up(small, 0)
+    with pytest.raises(OutOfSpace):
+        unlock(small / "vault", [])
+
+
+def _fill_up(disk: Path, left: int) -> Path:
+    """A file that leaves so many bytes free."""
+    ballast = disk / "ballast"
+    free = os.statvfs(disk)
+    ballast.write_bytes(b"\1" * max(0, free.f_bavail * free.f_frsize - left))
+    return ballast
+
+
+def _add(vault: Vault, made: Path) -> None:
+    take_in(vault, made / "more.json")
+
+
+def _rebuild(vault: Vault, made: Path) -> None:
+    rebuild(vault, records=True)
+
+
+@pytest.mark.parametrize("act", [_add, _rebuild])
+def test_on_a_full_disk_all_is_as_before_or_done_and_it_works_again(
+    small: Path, made: Path, act: Callable[[Vault, Path], None]
+) -> None:
+    with unlock(made / "vault", []) as vault:
+        before = records(vault)
+    refused = 0
+    for left in range(0, 1_600_000, 200_000):
+        shutil.rmtree(small / "vault", ignore_errors=True)
+        shutil.copytree(made / "vault", small / "vault")
+        ballast = _fill_up(small, left)
+        try:
+            with unlock(small / "vault", []) as vault:
+                act(vault, made)
+        except (OutOfSpace, VaultError):
+            refused += 1
+            ballast.unlink()
+            with unlock(small / "vault", []) as vault:
+                assert records(vault) == before
+        ballast.unlink(missing_ok=True)
+        with unlock(small / "vault", []) as vault:
+            act(vault, made)
+            rebuild(vault)
+            assert verify(vault).problems == ()
+            assert len(records(vault)) == len(before) + (40 if act is _add else 0)
+    assert refused
+
+
+def test_what_is_erased_on_a_full_disk_is_gone_or_promised(small: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasing, "PATIENCE", 0.1)
+    id = make_id("c", "chatgpt", "c-a")
+    for left in range(150_000, 1_200_000, 150_000):
+        shutil.rmtree(small / "vault", ignore_errors=True)
+        shutil.copytree(made / "vault", small / "vault")
+        ballast = _fill_up(small, left)
+        with unlock(small / "vault", []) as vault:
+            pending = erase(vault, [id]).pending
+            assert id not in {live.id for live in vault.store.live()}
+            ballast.unlink()
+            assert bool(vault.store.pending_journal()) == pending
+            finish_pending(vault)
+            indexing.catch_up(vault)
+            assert verify(vault).problems == ()
+        assert erasure.search(small / "vault", {WORD: "here"}, {}, {}) == []
