@@ -236,6 +236,17 @@ def test_recall_quotes_with_place_date_and_reasons(filled: Desk) -> None:
     assert re.search(r"score \d\.\d\d: \w+ \d+%, ", said.out)
 
 
+def test_recall_shows_messages_windows_or_conversations(filled: Desk) -> None:
+    kinds = {}
+    for unit in ("message", "window", "conversation"):
+        items = filled("recall", "how long with rye", "--unit", unit, "--json").document["items"]
+        kinds[unit] = {item["kind"] for item in items if item["conversation"]}
+        assert all(item["message"] for item in items if item["kind"] in ("message", "window"))
+        if unit == "conversation":
+            assert len({item["conversation"] for item in items}) == len(items)
+    assert kinds == {unit: {unit} for unit in kinds}
+
+
 def test_recall_of_nothing_says_so(filled: Desk) -> None:
     said = filled("recall", "xylophone")
 

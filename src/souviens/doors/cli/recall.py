@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -13,11 +13,17 @@ from souviens.doors.cli.invocation import Invocation, command
 if TYPE_CHECKING:
     from souviens.port.viewing import Document
 
+# One turn; the turn with two on each side; or each conversation once, by its best turn.
+UNITS = ("message", "window", "conversation")
+
 
 @command("recall")
 @click.argument("question", nargs=-1, required=True)
 @click.option("-k", "number", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many at most.")
-def verb(invocation: Invocation, question: tuple[str, ...], number: int) -> None:
+@click.option("--unit", default="message", show_default=True, type=click.Choice(UNITS), help="What is shown of a conversation.")
+def verb(
+    invocation: Invocation, question: tuple[str, ...], number: int, unit: Literal["message", "window", "conversation"]
+) -> None:
     """Find what was said, with the reasons why it was found."""
     from souviens.port import indexing
     from souviens.port.viewing import plain
@@ -27,7 +33,7 @@ def verb(invocation: Invocation, question: tuple[str, ...], number: int) -> None
     with invocation.open() as vault:
         encoder = invocation.encoder()
         with indexing.open_index(vault) as index:
-            found = plain(ask(asked, number, store=vault.store, index=index, encoder=encoder))
+            found = plain(ask(asked, number, store=vault.store, index=index, encoder=encoder, unit=unit))
     invocation.answer(found, _lines(found))
     if found["note"]:
         invocation.tell(found["note"])
