@@ -330,8 +330,19 @@ def test_undo_takes_back_an_intake_and_refuses_an_erasure(vault: Vault, tmp_path
     assert undo(vault).verb == "add"
     assert records(vault) == before
     erase(vault, [conversation("c-a")])
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="erasure"):
         undo(vault)
+
+
+def test_undo_never_takes_out_a_source_because_it_was_taken_in_again(vault: Vault, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", two())
+    take_in(vault, path)
+    whole = records(vault)
+    erase(vault, [conversation("c-a")])
+    take_in(vault, path, bring_back=True)
+    with pytest.raises(UsageError, match="in again"):
+        undo(vault)
+    assert set(records(vault)) == set(whole)
 
 
 @pytest.mark.parametrize("length", range(9))

@@ -291,7 +291,14 @@ def _purge_index(vault: Vault) -> bool:
 
 def undo(vault: Vault) -> Undone:
     """Take back the last operation that can be: an `add`, `import`, `remember` or `review`. An erasure cannot, by design."""
+    if vault.store.busy():
+        raise VaultInUse("an intake is under way", "it may rest on what you take back", "wait for it, then undo again")
     for number, verb, at, record in reversed(vault.store.journal()):
+        if record.get("again"):
+            # The reading it replaced is gone, so that taking it out would take the source out whole.
+            raise UsageError(
+                "the last thing done took a source in again", "what it replaced is not kept", "erase what should not be there"
+            )
         if verb == "erase":
             raise UsageError(
                 "the last thing done was an erasure", "what was erased is gone", "add the export again with --bring-back"

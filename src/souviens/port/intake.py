@@ -529,7 +529,7 @@ class _Intake:
             at=now(),
             subject=self.id,
             counts={"new": receipt.new.messages, "read": receipt.read.messages},
-            record={"source": self.id},
+            record={"source": self.id, "again": self.known},
         )
         with self.store.transaction():
             if not self.store.commit(self.stage, journal):
