@@ -30,7 +30,7 @@ from souviens.errors import SouviensError
 from souviens.port.checking import verify
 from souviens.port.giving import give_back
 from souviens.port.intake import take_in
-from tests.golden import fixtures
+from tests.golden import copied, fixtures
 from tests.lossless import paths, replaced
 from tests.port.given import assert_sums, new_vault
 
@@ -128,24 +128,13 @@ def mutate(chance: random.Random, path: Path) -> None:
 def inputs(chance: random.Random, folder: Path) -> Iterator[Path]:
     """The kept failures first, then mutated fixtures without end. Each is in `folder`, and may be changed or removed."""
     for kept in sorted(CORPUS.glob("*/*")):
-        yield _copied(kept, folder)
+        yield copied(kept, folder)
     cases = fixtures()
     while True:
-        path = _copied(chance.choice(cases), folder)
+        path = copied(chance.choice(cases), folder)
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         mutate(chance, chance.choice(files))
         yield path
-
-
-def _copied(case: Path, folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    target = folder / case.name
-    if case.is_dir():
-        shutil.copytree(case, target)
-    else:
-        shutil.copyfile(case, target)
-    return target
 
 
 # --- trying -----------------------------------------------------------------------------------------------------------

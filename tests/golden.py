@@ -1,14 +1,19 @@
 """What each reader makes of its fixtures, written out: `python -m tests.golden [--write]`.
 
-Every `tests/formats/<format>/<case>` (a .json or .zip file, or a folder) has a `<case>.expected.jsonl` beside it: a line a
-record, in the order of reading. Without --write the two are compared and nothing is touched. Read a difference by eye before
-you write it: the golden file is the statement of what is right.
+Every `tests/formats/<format>/<case>` (a file or a folder) has a `<case>.expected.jsonl` beside it: a line a record, in the order
+of reading. A database is written down as `<case>.sql` and built from it when a test asks. Without --write the two are compared and
+nothing is touched. Read a difference by eye before you write it: the golden file is the statement of what is right.
 """
 
 from __future__ import annotations
 
+import atexit
 import difflib
+import functools
+import shutil
+import sqlite3
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +22,7 @@ import msgspec
 from souviens.delivery import Delivery, open_delivery
 from souviens.formats import Reader, reader
 from souviens.jsonspan import Slice
+from souviens.port.intake import CUT
 from souviens.records import Reading
 
 FIXTURES = Path(__file__).parent / "formats"
@@ -25,14 +31,43 @@ _ENCODER = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 
 
 def fixtures(format: str = "*") -> list[Path]:
-    """The fixtures of one format (or of all), sorted; neither golden files nor caches."""
-    found = (path for path in FIXTURES.glob(f"{format}/*") if path.is_dir() or path.suffix in (".json", ".zip"))
-    return sorted(path for path in found if not path.name.startswith(("_", ".")))
+    """The fixtures of one format (or of all), sorted by format and name; neither golden files nor caches. Databases are built."""
+    found = sorted(path for path in FIXTURES.glob(f"{format}/*") if not path.name.startswith(("_", ".")))
+    return [_built(path) if path.suffix == ".sql" else path for path in found if not path.name.endswith(_EXPECTED)]
+
+
+@functools.cache
+def _databases() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="souviens-fixtures-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+@functools.cache
+def _built(script: Path) -> Path:
+    path = _databases() / script.parent.name / f"{script.stem}.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(path)
+    database.executescript(script.read_text(encoding="utf-8"))
+    database.close()
+    return path
 
 
 def expected(case: Path) -> Path:
     """The golden file beside a fixture."""
-    return case.with_name((case.name if case.is_dir() else case.stem) + _EXPECTED)
+    return FIXTURES / case.parent.name / ((case.name if case.is_dir() else case.stem) + _EXPECTED)
+
+
+def copied(case: Path, folder: Path) -> Path:
+    """A copy of a fixture in a folder, which is emptied first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    target = folder / case.name
+    if case.is_dir():
+        shutil.copytree(case, target)
+    else:
+        shutil.copyfile(case, target)
+    return target
 
 
 def readings(format: Reader, delivery: Delivery) -> Iterator[tuple[Slice, Reading]]:
@@ -40,7 +75,7 @@ def readings(format: Reader, delivery: Delivery) -> Iterator[tuple[Slice, Readin
     treatments = format.plan(delivery)
     aside = format.sidecars(delivery)
     for entry in delivery.entries:
-        if treatments.get(entry.name) == "cut":
+        if treatments.get(entry.name) in CUT:
             for piece in format.cut(entry):
                 if isinstance(piece, Slice):
                     yield piece, format.read(piece, aside)

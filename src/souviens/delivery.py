@@ -3,6 +3,8 @@
 Nothing is ever extracted. Names are data: entries are recognised by what is inside them. The limits stop bombs; what
 they stop is refused as a Problem and the rest is read.
 
+An SQLite database that a running client still writes to is taken from a private copy of it and its log; see `rowstore`.
+
 A zip inside is looked into only if it holds a .json, .jsonl or .zip member; any other (an office document, an attachment
 that happens to be a zip) is an ordinary entry, byte for byte. What is looked into comes back member for member.
 """
@@ -18,12 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, TypeAlias
 
-from souviens import _container
+from souviens import _container, rowstore
 from souviens._container import Bounded, Member, refusal
 from souviens.errors import SourceError
-from souviens.jsonspan import outline
+from souviens.jsonspan import outline, sample
 from souviens.records import Json, Problem
 
 _MAGIC_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -65,6 +67,34 @@ class Entry:
             return stream.read(n)
 
 
+Look: TypeAlias = Literal["array", "object", "lines", "sqlite", "zip", "html", "text", "binary", "empty", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """What the beginning of a file shows, for telling what it is: bounded, whatever the file.
+
+    look: "array" and "object" begin like JSON; "lines" is an object or array on each line. head: the first 64 KiB (of a file
+    that could not be read, nothing). keys: of the object, or of an array's first object, all within 4 MiB. sample: the JSON
+    pruned: strings cut to 400 characters, arrays to 4 elements, objects to 80 members; of "lines" a list, one element a line.
+    """
+
+    look: Look
+    head: bytes = b""
+    keys: tuple[str, ...] = ()
+    sample: Json = None
+
+    def has(self, *keys: str) -> bool:
+        """Whether the object (or the array's first object) has all of these keys."""
+        return set(self.keys).issuperset(keys)
+
+    @property
+    def first(self) -> dict[str, Json]:
+        """The object itself, or the first object of the array or of the lines, pruned; {} if there is none."""
+        items = self.sample if isinstance(self.sample, list) else [self.sample]
+        return next((item for item in items if isinstance(item, dict)), {})
+
+
 @dataclass(slots=True)
 class Delivery:
     """path: as given. kind: "file", "folder", "zip" or "stored" (one that is read back out of a vault).
@@ -78,6 +108,13 @@ class Delivery:
     sha256: str = ""
     bytes: int = 0
     directory: Json = None
+    _peeks: dict[str, Peek] = field(default_factory=dict)
+
+    def peek(self, entry: Entry) -> Peek:
+        """The beginning of one of its files. Looked at once, however many readers ask."""
+        if entry.name not in self._peeks:
+            self._peeks[entry.name] = peek(entry)
+        return self._peeks[entry.name]
 
     def entry(self, name: str) -> Entry | None:
         return next((entry for entry in self.entries if entry.name == name), None)
@@ -89,6 +126,43 @@ class Delivery:
         count = f"{len(self.entries)} file{'' if len(self.entries) == 1 else 's'}"
         refused = f"; {len(self.problems)} refused" if self.problems else ""
         return f"{self.kind} of {count}: {shown}{', …' if len(self.entries) > 5 else ''}{refused}"
+
+
+def peek(entry: Entry) -> Peek:
+    """What the beginning of a file shows. Damage is no error here: it shows as "unreadable" or "binary"."""
+    try:
+        head = entry.head()
+    except SourceError:
+        return Peek("unreadable")
+    body = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not body:
+        return Peek("empty" if not head else "text", head)
+    if body[:1] in (b"{", b"["):
+        return _peek_json(entry, head, body)
+    magic = next((name.lower() for magic, name in _MAGICS if head.startswith(magic)), "")
+    if magic in ("sqlite", "zip"):
+        return Peek("sqlite" if magic == "sqlite" else "zip", head)
+    if body[:14].lower().startswith((b"<!doctype html", b"<html")):
+        return Peek("html", head)
+    # A character cut by the end of the head is no sign of a binary file.
+    text = head.decode("utf-8", "ignore")
+    return Peek("binary" if magic or b"\0" in head or len(text.encode()) < len(head) - 3 else "text", head)
+
+
+def _peek_json(entry: Entry, head: bytes, body: bytes) -> Peek:
+    lines = [line for line in body.split(b"\n")[:8] if line.strip()]
+    # The last line may be cut by the end of the head; one that stands alone is a document.
+    whole = lines[:-1] if len(head) < entry.size else lines
+    values = [sample(line) for line in whole]
+    if len(lines) > 1 and whole and lines[1].lstrip()[:1] in (b"{", b"[") and lines[0].rstrip().endswith((b"}", b"]")):
+        objects = [value for value in values if isinstance(value, (dict, list))]
+        first = next((value for value in objects if isinstance(value, dict)), {})
+        return Peek("lines", head, tuple(first), objects)
+    try:
+        kind, keys = _outline(entry)
+    except SourceError:
+        return Peek("unreadable", head)
+    return Peek("array" if kind == "array" else "object", head, tuple(keys), sample(head))
 
 
 def _describe(entry: Entry) -> str:
@@ -137,12 +211,13 @@ def open_delivery(path: Path, limits: Limits = Limits()) -> Iterator[Delivery]:
 def _file(path: Path, limits: Limits, opened: ExitStack) -> Delivery:
     if not path.is_file() and path.exists():
         raise SourceError(f"{path}: not a regular file", next="give the path of an export (zip, folder or file)")
+    given, path = path, _still(path, opened)
     size, digest = path.stat().st_size, _digest(path)
     if size == 0:
         raise SourceError(f"{path}: empty (0 bytes)", "the download did not arrive", "download the export again")
     with path.open("rb") as stream:
         is_zip = stream.read(4) in _MAGIC_ZIP
-    delivery = Delivery(str(path), "zip" if is_zip else "file", (), sha256=digest, bytes=size)
+    delivery = Delivery(str(given), "zip" if is_zip else "file", (), sha256=digest, bytes=size)
     inventory = _Inventory(delivery, limits, opened)
     if is_zip:
         try:
@@ -151,11 +226,21 @@ def _file(path: Path, limits: Limits, opened: ExitStack) -> Delivery:
             raise SourceError(f"{path}: a zip that cannot be opened", f"{error}; it may be cut off", "download it again") from error
         delivery.directory = inventory.add_zip(archive, "", size, 0)
     else:
-        inventory.add_file(path.name, path, size)
+        inventory.add_file(given.name, path, size)
     delivery.entries = tuple(inventory.entries)
     if not delivery.entries and not delivery.problems:
         raise SourceError(f"{path}: an empty zip", "it holds no files", "download the export again")
     return delivery
+
+
+def _still(path: Path, opened: ExitStack) -> Path:
+    """The file itself, or the snapshot of a database whose client keeps a log beside it."""
+    if not rowstore.has_log(path):
+        return path
+    with path.open("rb") as stream:
+        if not stream.read(16).startswith(b"SQLite format 3"):
+            return path
+    return opened.enter_context(rowstore.snapshot(path))
 
 
 def _folder(path: Path, limits: Limits, opened: ExitStack) -> Delivery:
@@ -170,10 +255,13 @@ def _folder(path: Path, limits: Limits, opened: ExitStack) -> Delivery:
             order.append({"name": name + "/", "modified": status.st_mtime_ns})
         elif not stat.S_ISREG(status.st_mode):
             inventory.refuse(name, "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a regular file")
-        elif (added := inventory.add_file(name, item, status.st_size)) is not None:
-            order.append(added)
-            lines.update(f"{name}\0{status.st_size}\0{_digest(item)}\n".encode())
-            delivery.bytes += status.st_size
+        else:
+            still = _still(item, opened)
+            size = still.stat().st_size
+            if (added := inventory.add_file(name, still, size)) is not None:
+                order.append(added)
+                lines.update(f"{name}\0{size}\0{_digest(still)}\n".encode())
+                delivery.bytes += size
     delivery.directory = {"order": order}
     delivery.entries = tuple(inventory.entries)
     delivery.sha256 = lines.hexdigest()

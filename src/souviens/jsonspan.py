@@ -15,10 +15,25 @@ from decimal import Decimal
 from typing import BinaryIO
 
 from souviens._jsonflaws import cleaned, find_flaws, has_lone_surrogate, step_over
+from souviens._jsonsample import sample
 from souviens._jsonwindow import BARE_STOPS, SPACE, ValueEnd, Window
 from souviens.records import Json
 
 CUT_OFF = "cut off: the file ends inside this element"
+__all__ = [
+    "CUT_OFF",
+    "Flaws",
+    "Glue",
+    "Slice",
+    "cut_elements",
+    "decode",
+    "first_value",
+    "load",
+    "locate",
+    "outline",
+    "sample",
+    "whole",
+]
 _WINDOW = 1 << 20
 # After a damaged element this many are cut by brackets before they are decoded: an error of the decoder costs a scan of the
 # whole window (it counts lines), which a file of small damaged elements would pay each time.
@@ -27,9 +42,15 @@ _CAUTION = 64
 
 @dataclass(frozen=True, slots=True)
 class Glue:
-    """Bytes between slices: brackets, commas, white space, and whatever of the document is not an element."""
+    """Bytes between slices: brackets, commas, white space, and whatever of the document is not an element.
+
+    secret: what these bytes are if they are to stay out of the vault unless asked for ("API keys"); where: the place. Spaces
+    stand in their place then, so they must be the inside of a string, an object or an array, or lines of text.
+    """
 
     data: bytes
+    secret: str = ""
+    where: str = ""
 
 
 @dataclass(slots=True)

@@ -294,7 +294,9 @@ class Topic(Record, frozen=True):
 
 # --- sources ----------------------------------------------------------------------------------------------------------
 
-Treatment: TypeAlias = Literal["cut", "keep", "repeat", "withhold"]
+# cut: into slices. keep: whole. repeat: whole, but it only says again what slices say, and goes at the first erasure. withhold:
+# only that it was there. rows: a database, kept like a repeat and read row by row; private_rows: the same, its file withheld.
+Treatment: TypeAlias = Literal["cut", "keep", "repeat", "withhold", "rows", "private_rows"]
 
 
 class Problem(Record, frozen=True):

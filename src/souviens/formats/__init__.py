@@ -13,8 +13,15 @@ and, to be readable,
     sidecars(delivery) -> Sidecars                       what the side files say, read once before any slice (any object)
     cut(entry) -> Iterator[Glue | Slice]                 bytes of a "cut" entry, in order, covering every byte
     read(slice, sidecars) -> Reading                     one slice into records; never raises for bad content: Problems are data
-    locations(slice) -> {message id: JSON path}          where each message's value stands, so that an erasure can blank it
-    traces(slice, ids) -> [Place]                        where else the words of these messages, memories or topics stand in it
+    locations(slice) -> {message id: JSON path or Bytes} where each message's value stands, so that an erasure can blank it
+    traces(slice, ids) -> [Place or Bytes]               where else the words of these messages, memories or topics stand in it
+
+beside that, where there is something to say,
+
+    PLAIN: frozenset[str]                                kinds of slices that are not JSON: places in them are Bytes
+    SUPPORT: str                                         how sure we are of it, one of SUPPORT_LEVELS; "samples" if it is not said
+    WORDS: dict[str, str]                                the provider's words for which records have a word of their own
+    GUIDE: Guide                                         how to get one's export there and bring ours in, in its own menu words
 
 and, to be writable,
 
@@ -28,9 +35,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from types import ModuleType
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, TypeAlias, cast
 
 from souviens.delivery import Delivery, Entry
 from souviens.errors import Ambiguous, NotRecognised, UsageError
@@ -47,6 +54,27 @@ class Place(NamedTuple):
     end: int | None = None
 
 
+class Bytes(NamedTuple):
+    """What an erasure blanks in a slice that is not JSON: bytes, by their offsets. They become spaces."""
+
+    start: int
+    end: int
+
+
+Locations: TypeAlias = dict[str, tuple[str | int, ...]] | dict[str, Bytes]
+# "real": measured on real exports by us or by a source that says so. "samples": read in published samples and in code that reads
+# or writes it. "documented": the shape is documented, no sample was at hand.
+SUPPORT_LEVELS = ("real", "samples", "documented")
+
+
+class Guide(NamedTuple):
+    """What a person does at a provider: steps to get the export, steps to bring ours in (empty: it takes nothing), as menus say."""
+
+    get: tuple[str, ...]
+    bring: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Reader(Protocol):
     """A format that can be read."""
 
@@ -59,8 +87,8 @@ class Reader(Protocol):
     def sidecars(self, delivery: Delivery) -> Json: ...
     def cut(self, entry: Entry) -> Iterator[Glue | Slice]: ...
     def read(self, slice: Slice, sidecars: Json) -> Reading: ...
-    def locations(self, slice: Slice) -> dict[str, tuple[str | int, ...]]: ...
-    def traces(self, slice: Slice, ids: Set[str]) -> list[Place]: ...
+    def locations(self, slice: Slice) -> Locations: ...
+    def traces(self, slice: Slice, ids: Set[str]) -> Sequence[Place | Bytes]: ...
 
 
 class Chosen(Record, frozen=True):
@@ -119,6 +147,11 @@ def reader(name: str) -> Reader:
         return readers()[name]
     except KeyError:
         raise UsageError(f"no reader named {name!r}", next="souviens where --formats") from None
+
+
+def plain(name: str) -> frozenset[str]:
+    """The kinds of slices of a format that are not JSON."""
+    return cast(frozenset[str], getattr(reader(name), "PLAIN", frozenset()))
 
 
 def identify(delivery: Delivery) -> tuple[Reader, str]:

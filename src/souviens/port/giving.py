@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from souviens.canon import rfc3339
 from souviens.delivery import open_delivery, write_container
 from souviens.errors import NotFound, UsageError
 from souviens.formats import Chosen
+from souviens.port.holes import WITHHELD
 from souviens.port.receipts import Moved, Returned, ReturnedMember
 from souviens.port.stored import member_bytes
 from souviens.records import Conversation, Json, Memory, Topic, Withheld
@@ -32,9 +33,9 @@ def give_back(vault: Vault, source: str, target: Path) -> Returned:
     path = target / Path(header.path).name if target.is_dir() else target
     if path.exists():
         raise UsageError(f"{path} is already there", "nothing is overwritten", "give another place with -o")
-    members = [(n, m) for n, m in vault.store.numbered_members(source) if m.treatment != "withhold"]
+    members = [(n, m) for n, m in vault.store.numbered_members(source) if m.treatment not in ("withhold", "rows")]
     digests: dict[str, str] = {}
-    write_container(header.kind, header.directory, _written(vault.store, members, digests), path)
+    write_container(header.kind, header.directory, _written(vault.store, members, formats.plain(header.format), digests), path)
     returned = tuple(ReturnedMember(m.name, digests[m.name], bool(m.sha256) and digests[m.name] == m.sha256) for _, m in members)
     whole = _sha256(path)
     return Returned(
@@ -48,11 +49,11 @@ def give_back(vault: Vault, source: str, target: Path) -> Returned:
 
 
 def _written(
-    store: Store, members: list[tuple[int, Member]], digests: dict[str, str]
+    store: Store, members: list[tuple[int, Member]], plain: Set[str], digests: dict[str, str]
 ) -> Iterator[tuple[str, Json, Iterator[bytes]]]:
     def digested(number: int, member: Member) -> Iterator[bytes]:
         digest = hashlib.sha256()
-        for chunk in member_bytes(store, number, member):
+        for chunk in member_bytes(store, number, member, plain):
             digest.update(chunk)
             yield chunk
         digests[member.name] = digest.hexdigest()
@@ -68,6 +69,8 @@ def _holes(store: Store, members: list[tuple[int, Member]]) -> tuple[Withheld, .
         if member.blob is not None:
             continue
         for segment in store.segments(number):
+            if segment.kind == WITHHELD:
+                continue  # the header's list has it, with its reason
             if segment.hole is not None:
                 out.append(Withheld(member.name, segment.where, f"erased: {segment.hole} bytes"))
             elif segment.slice is not None:

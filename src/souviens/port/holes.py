@@ -6,21 +6,27 @@ import re
 from collections.abc import Iterable, Set
 from typing import NamedTuple
 
-from souviens.formats import Place, Reader
+from souviens.formats import Bytes, Place, Reader
 from souviens.jsonspan import Slice, load, locate
 from souviens.records import Conversation, Memory, Reading, Topic
 
 
 class Span(NamedTuple):
-    """Bytes of a slice, from start to end. inside: a piece of a string, whose quotes stay."""
+    """Bytes of a slice, from start to end. inside: a piece of a string, whose quotes stay, or of a text that is not JSON."""
 
     start: int
     end: int
     inside: bool = False
 
 
-def fill(length: int) -> bytes:
-    """What stands in a hole of `length` bytes when the original is given back: a JSON value of that length, `null` if it fits."""
+WITHHELD = "withheld"  # kind of a segment whose bytes were never taken in
+
+
+def fill(length: int, *, plain: bool = False) -> bytes:
+    """What stands in a hole of `length` bytes when the original is given back: a JSON value of that length, `null` if it fits; in
+    a plain text, and inside a JSON value, spaces."""
+    if plain:
+        return b" " * length
     return (b"null" if length >= 4 else b'""' if length >= 2 else b"0"[:length]).ljust(length)
 
 
@@ -41,7 +47,8 @@ def spans_of(format: Reader, slice: Slice, reading: Reading, ids: Set[str]) -> l
     if any(conversation.id in ids for conversation in reading.conversations):
         return [Span(0, len(slice.data))]
     at = format.locations(slice)
-    places = [*(Place(at[id]) for id in ids if id in at), *format.traces(slice, ids)]
+    found = [at[id] for id in ids if id in at]
+    places = [*(place if isinstance(place, Bytes) else Place(place) for place in found), *format.traces(slice, ids)]
     return _outermost(span for place in places if (span := _span(slice.data, place)) is not None)
 
 
@@ -68,7 +75,9 @@ def span_at(data: bytes, path: tuple[str | int, ...]) -> Span | None:
     return None if span is None else Span(*span)
 
 
-def _span(data: bytes, place: Place) -> Span | None:
+def _span(data: bytes, place: Place | Bytes) -> Span | None:
+    if isinstance(place, Bytes):
+        return Span(place.start, place.end, inside=True)
     if not place.path:
         return Span(0, len(data))
     span = span_at(data, place.path)
@@ -90,9 +99,12 @@ def _inside(data: bytes, string: Span, start: int, end: int) -> Span:
 
 
 def _outermost(spans: Iterable[Span]) -> list[Span]:
-    """Spans of JSON values lie apart or one inside the other: those that lie in no other."""
+    """The spans that lie in no other. Those of JSON values lie apart or one inside the other; of those of a plain text that
+    overlap one is made."""
     out: list[Span] = []
     for span in sorted(set(spans), key=lambda s: (s.start, -s.end)):
         if not out or span.start >= out[-1].end:
             out.append(span)
+        elif span.end > out[-1].end:
+            out[-1] = out[-1]._replace(end=span.end)
     return out

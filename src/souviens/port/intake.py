@@ -31,7 +31,7 @@ from souviens.merge import merge, merge_memories, merge_topics, merged_records
 from souviens.port import indexing
 from souviens.port.beside import Gone, clean
 from souviens.port.counting import Share, compare, counts
-from souviens.port.holes import Span, blanked, is_whole, spans_of, told
+from souviens.port.holes import WITHHELD, Span, blanked, is_whole, spans_of, told
 from souviens.port.receipts import Attachments, SourceReceipt
 from souviens.port.stored import Rederiver, joined
 from souviens.records import (
@@ -111,6 +111,7 @@ def _members_of(reading: Reading) -> set[str]:
     return {a.member for c in reading.conversations for a in c.attachments if a.member}
 
 
+CUT = ("cut", "rows", "private_rows")  # the treatments of which slices come
 NOUNS = ("conversation", "message", "attachment", "memory")  # what a receipt counts as refused, beside whole files
 
 
@@ -185,6 +186,7 @@ class _Intake:
         self.found = self.missing = 0
         self.blobs: dict[str, str] = {}  # entry name -> blob
         self.touched = 0  # slices of which something was erased before
+        self.hidden = 0  # secrets kept out of files that are cut
         self.nameless: list[int] = []  # members whose names go, too
         self.gone = Gone()  # what was erased before, as side files know it
         self.erased_members: set[str] = set()
@@ -238,7 +240,7 @@ class _Intake:
         with self.store.transaction():
             self.source = self.store.put_source(self.stage, header)
         # Attachments first, so that a conversation is stored once, joined to its bytes.
-        order = sorted(enumerate(self.delivery.entries), key=lambda pair: plan.get(pair[1].name) == "cut")
+        order = sorted(enumerate(self.delivery.entries), key=lambda pair: plan.get(pair[1].name) in CUT)
         for ordinal, entry in order:
             treatment: Treatment = plan.get(entry.name, "keep")
             if treatment == "withhold" and self.with_accounts:
@@ -246,6 +248,10 @@ class _Intake:
             try:
                 if treatment == "cut":
                     self._cut(ordinal, entry)
+                elif treatment in ("rows", "private_rows"):
+                    hidden = treatment == "private_rows" and not self.with_accounts
+                    self._keep(ordinal, entry, "withhold" if hidden else "repeat")
+                    self._cut(len(order) + ordinal, entry, rows=True)
                 else:
                     self._keep(ordinal, entry, treatment)
             except SourceError as error:
@@ -281,33 +287,47 @@ class _Intake:
 
     # --- cutting and reading ------------------------------------------------------------------------------------------
 
-    def _cut(self, ordinal: int, entry: Entry) -> None:
+    def _cut(self, ordinal: int, entry: Entry, *, rows: bool = False) -> None:
+        """Slices of a file; of a database the rows, as a member beside it that is no file of the delivery."""
         digest = hashlib.sha256()
+        name, treatment, directory = (f"{entry.name}#rows", "rows", None) if rows else (entry.name, "cut", entry.directory)
+        treatment = cast(Treatment, treatment)
         with self.store.transaction():
-            number = self.store.put_member(self.source, ordinal, Member(entry.name, "cut", entry.size, "", entry.directory))
-        self.member, self.ordinal, size, touched = number, 0, 0, self.touched
+            number = self.store.put_member(self.source, ordinal, Member(name, treatment, entry.size, "", directory))
+        self.member, self.ordinal, size, holes = number, 0, 0, self.touched + self.hidden
         fault = None
         try:
             for piece in self.format.cut(entry):
                 digest.update(piece.data)
                 size += len(piece.data)
-                if isinstance(piece, Glue):
+                if isinstance(piece, Glue) and piece.secret and not self.with_accounts:
+                    self._withhold(entry, piece)
+                elif isinstance(piece, Glue):
                     self.batch.segments.append(Segment(None, "", "", piece.data, None))
                 else:
                     self._slice(piece)
                 self.batch.bytes += len(piece.data)
                 if self.batch.bytes >= BATCH:
                     self._flush()
-                self._advance(len(piece.data))
+                if not rows:
+                    self._advance(len(piece.data))
         except SourceError as error:
             fault = error  # what could be read of the file stays
         self._flush()
         # The hash of a file with holes would let what stood in them be guessed.
-        hash = digest.hexdigest() if fault is None and touched == self.touched else ""
+        hash = digest.hexdigest() if fault is None and holes == self.touched + self.hidden else ""
         with self.store.transaction():
-            self.store.update_member(number, Member(entry.name, "cut", size, hash, entry.directory))
+            self.store.update_member(number, Member(name, treatment, size, hash, directory))
         if fault is not None:
             raise fault
+
+    def _withhold(self, entry: Entry, piece: Glue) -> None:
+        """Secrets inside a file: of them only where they stood, how long they were, and a commitment."""
+        salt = os.urandom(32)
+        self.batch.commitments[self.ordinal + len(self.batch.segments)] = hmac.new(salt, piece.data, hashlib.sha256).hexdigest()
+        self.batch.segments.append(Segment(None, WITHHELD, piece.where, None, len(piece.data)))
+        self.withheld.append(Withheld(entry.name, piece.where, f"{piece.secret}; keep it with --with-accounts"))
+        self.hidden += 1
 
     def _slice(self, piece: Slice) -> None:
         hash = sha256(piece.data)

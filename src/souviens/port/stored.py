@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import partial
 from typing import BinaryIO, cast
 
@@ -15,7 +15,7 @@ from souviens.errors import NotFound
 from souviens.formats import Reader
 from souviens.jsonspan import Slice, load
 from souviens.merge import Packed, arranged, merged_records
-from souviens.port.holes import fill
+from souviens.port.holes import WITHHELD, fill
 from souviens.records import Attachment, Conversation, Json, Memory, Origin, Reading, Topic
 from souviens.vault.store import Kind, Member, SourceHeader, Store, kind_of
 
@@ -41,8 +41,8 @@ class _Stream(io.RawIOBase):
         return len(taken)
 
 
-def member_bytes(store: Store, number: int, member: Member) -> Iterator[bytes]:
-    """A member's bytes in order, holes filled. Raises Damaged, NotFound."""
+def member_bytes(store: Store, number: int, member: Member, plain: Set[str] = frozenset()) -> Iterator[bytes]:
+    """A member's bytes in order, holes filled. plain: kinds of slices that are not JSON. Raises Damaged, NotFound."""
     if member.blob is not None:
         yield from store.blob(member.blob)
         return
@@ -50,7 +50,7 @@ def member_bytes(store: Store, number: int, member: Member) -> Iterator[bytes]:
         if segment.slice is not None:
             yield store.slice(segment.slice)[0]
         elif segment.hole is not None:
-            yield fill(segment.hole)
+            yield fill(segment.hole, plain=segment.kind == WITHHELD or segment.kind in plain)
         else:
             yield segment.glue or b""
 
@@ -59,12 +59,14 @@ def delivery_of(store: Store, header: SourceHeader) -> Delivery:
     """The source as a Delivery whose entries read from the vault; withheld files are not among them."""
 
     def opened(number: int, member: Member) -> BinaryIO:
-        return cast(BinaryIO, io.BufferedReader(_Stream(member_bytes(store, number, member)), 1 << 16))
+        return cast(BinaryIO, io.BufferedReader(_Stream(member_bytes(store, number, member, plain)), 1 << 16))
+
+    plain = formats.plain(header.format)
 
     entries = tuple(
         Entry(member.name, member.size, member.directory, partial(opened, number, member))
         for number, member in store.numbered_members(header.id)
-        if member.treatment != "withhold"
+        if member.treatment not in ("withhold", "rows")
     )
     return Delivery(header.path, "stored", entries, sha256=header.sha256, bytes=header.bytes, directory=header.directory)
 

@@ -6,7 +6,7 @@
     statements.py      projects and memories
     graph.py           parents, ids and order of messages
     parts.py           content blocks, attachments and files
-    fields.py          taking an object apart so that nothing of it is lost; known.py: the fields that have been seen
+    known.py           the fields that have been seen
 
 What `read` leaves alone it keeps: every value of a slice stands in a field, in an Instant's `given`, or in an `extra`.
 Models are named only where the export names them, and hardly any export does.
@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Set
 
 from souviens.formats import Place
+from souviens.formats._fields import name_type
 from souviens.formats.claude import conversations, designs, statements
-from souviens.formats.claude.fields import name_type
 from souviens.formats.claude.shapes import cut, identify, plan, sidecars
 from souviens.jsonspan import Slice, load
 from souviens.records import Json, Problem, Reading

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from souviens.canon import make_id, sha256
+from souviens.formats._fields import NOT_A_NUMBER, NOT_UTF8, Fields, name_type, note
 from souviens.formats.claude import known
-from souviens.formats.claude.fields import NOT_A_NUMBER, NOT_UTF8, Fields, name_type, note
 from souviens.formats.claude.graph import Graph, is_hole, place_ids, trace
 from souviens.formats.claude.parts import ATTACHMENTS, FILES, Desk, read_content, read_files, settle_text
 from souviens.jsonspan import Flaws, Slice

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from souviens.canon import make_id
+from souviens.formats._fields import Fields, name_type, note
 from souviens.formats.claude import known
 from souviens.formats.claude.conversations import Damage, conversation_id, note_place, read_messages, refused
-from souviens.formats.claude.fields import Fields, name_type, note
 from souviens.formats.claude.graph import Graph, place_ids, trace
 from souviens.formats.claude.parts import DESIGN_FILES, Desk, read_files, settle_text
 from souviens.jsonspan import Flaws, Slice

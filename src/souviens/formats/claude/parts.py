@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from souviens.canon import Occurrences, make_id
+from souviens.formats._fields import Fields, Unknown, name_type, note
 from souviens.formats.claude import known
-from souviens.formats.claude.fields import Fields, Unknown, name_type, note
 from souviens.records import Attachment, Citation, Extra, File, Json, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 
 _JOINERS = ("", "\n", "\n\n", " ")

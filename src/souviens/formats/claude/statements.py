@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from souviens.canon import ABSENT, Instant, make_id, sha256
 from souviens.formats import Place
+from souviens.formats._fields import NOT_A_NUMBER, NOT_UTF8, Fields, Unknown, name_type, note
 from souviens.formats.claude import known
-from souviens.formats.claude.fields import NOT_A_NUMBER, NOT_UTF8, Fields, Unknown, name_type, note
 from souviens.jsonspan import Flaws, Slice
 from souviens.records import Document, Extra, Json, Memory, Problem, Reading, Topic
 

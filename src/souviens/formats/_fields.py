@@ -1,8 +1,10 @@
-"""Taking an object of the export apart: what a record has a field for is taken, what is left over is the record's `extra`."""
+"""Taking an object of an export apart: what a record has a field for is taken, what is left over is the record's `extra`."""
 
 from __future__ import annotations
 
-from souviens.canon import Instant, rfc3339, unknown
+from decimal import Decimal
+
+from souviens.canon import Instant, epoch, rfc3339, unknown
 from souviens.records import Extra, Json
 
 NOT_A_NUMBER = "a number that is not one (NaN or infinite)"
@@ -58,6 +60,52 @@ class Fields:
     def updated(self, key: str) -> Instant | None:
         """An update time, or None when the object has no such field."""
         return self.time(key) if key in self.left else None
+
+    def epoch(self, key: str, *, unit: int = 0) -> Instant:
+        """A time as a number since 1970, or a string. unit: 1 for seconds, 1000 for milliseconds; 0 if the source writes both,
+        which their size tells apart: as milliseconds the smallest is 1973, as seconds the largest is 5138."""
+        if key not in self.left:
+            return unknown("absent")
+        value = self.left[key]
+        if isinstance(value, bool) or not (value is None or isinstance(value, (int, Decimal, str))):
+            return unknown("not a time")
+        del self.left[key]
+        if unit == 0:
+            unit = 1000 if isinstance(value, (int, Decimal)) and abs(int(value)) >= 10**11 else 1
+        return epoch(value, unit=unit)
+
+    def epoch_updated(self, key: str, *, unit: int = 0) -> Instant | None:
+        """An update time as a number, or None when the object has no such field."""
+        return self.epoch(key, unit=unit) if key in self.left else None
+
+    def identifier(self, key: str) -> str | None:
+        """A provider's id, a string or a number, as a string; None if there is none. A null in its place is taken too."""
+        value = self.left.get(key)
+        if value is None:
+            self.left.pop(key, None)
+        if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+            return None
+        return str(self.left.pop(key))
+
+    def inner(self, key: str) -> Fields | None:
+        """The object under a key, to be taken apart in turn: what is left of it stays in this one's rest. None if there is none."""
+        value = self.left.get(key)
+        if not isinstance(value, dict):
+            return None
+        inner = Fields(value)
+        self.left[key] = inner.left
+        return inner
+
+    def tidy(self, *keys: str) -> None:
+        """Leave out containers that were emptied: nothing is left to be said of them."""
+        for key in keys:
+            if self.left.get(key) in ({}, []):
+                del self.left[key]
+
+    def drop(self, key: str, *said: Json) -> None:
+        """Leave out a field if it only says what the record says anyway: one of these values."""
+        if key in self.left and self.left[key] in said:
+            del self.left[key]
 
     def rest(self, known: frozenset[str], path: str, unknown: Unknown) -> Extra:
         """What is left, for `extra`; of it, what no table knows is noted under `path`."""

@@ -1,0 +1,81 @@
+"""Cutting files that `jsonspan.cut_elements` does not: members of an object, lines, whole texts, and secrets out of any of them.
+
+Whatever the bytes, the pieces are the file, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from souviens.delivery import Entry
+from souviens.errors import SourceError
+from souviens.jsonspan import Glue, Slice, load, locate
+
+LARGEST = 1 << 30  # bytes of a file that is carved: it is held in memory
+
+
+class Mark(NamedTuple):
+    """A run of bytes that is more than glue: a slice of this kind, or a secret to be withheld."""
+
+    start: int
+    end: int
+    where: str
+    kind: str = ""
+    secret: str = ""
+
+
+def contents(entry: Entry) -> bytes:
+    """The bytes of a file that is carved. Raises SourceError if there are too many of them."""
+    if entry.size > LARGEST:
+        raise SourceError(f"{entry.name}: too large", f"{entry.size:,} bytes, the limit is {LARGEST:,}")
+    with entry.open() as stream:
+        return stream.read()
+
+
+def carve(data: bytes, path: str, marks: Iterable[Mark], *, plain: bool = False) -> Iterator[Glue | Slice]:
+    """A file's bytes as slices, secrets and glue. marks: in any order; one that overlaps an earlier one is glue.
+    plain: its slices are not JSON (see `formats.Reader.PLAIN`), and are not decoded."""
+    end = 0
+    for mark in sorted(marks):
+        if mark.start < end or mark.end <= mark.start:
+            continue
+        if end < mark.start:
+            yield Glue(data[end : mark.start])
+        piece = data[mark.start : mark.end]
+        if mark.secret:
+            yield Glue(piece, mark.secret, mark.where)
+        else:
+            slice = Slice(mark.kind, path, mark.where, piece)
+            yield slice if plain else load(slice)
+        end = mark.end
+    if end < len(data):
+        yield Glue(data[end:])
+
+
+def secret_at(data: bytes, path: tuple[str | int, ...], secret: str, *, offset: int = 0) -> Mark | None:
+    """The inside of the string, object or array at a JSON path, as a secret; None if it is something else or not there."""
+    span = locate(data, path)
+    if span is None or span[1] - span[0] < 3 or data[span[0] : span[0] + 1] not in (b'"', b"{", b"["):
+        return None
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    return Mark(offset + span[0] + 1, offset + span[1] - 1, where, secret=secret)
+
+
+def whole_text(entry: Entry, kind: str) -> Iterator[Glue | Slice]:
+    """The whole file as one slice that is not JSON; a byte order mark is glue."""
+    data = contents(entry)
+    start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
+    return carve(data, entry.name, [Mark(start, len(data), "", kind)] if len(data) > start else (), plain=True)
+
+
+def runs(data: bytes, breaks: Callable[[bytes, int], bool]) -> Iterator[tuple[int, int, int]]:
+    """(start, end, number of the first line) of runs of whole lines. breaks(line, number): whether a new run begins with it."""
+    start, first, here = 0, 0, 0
+    for number, line in enumerate(data.splitlines(keepends=True)):
+        if number and breaks(line, number):
+            yield start, here, first
+            start, first = here, number
+        here += len(line)
+    if here > start:
+        yield start, here, first
