@@ -14,8 +14,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -121,7 +122,28 @@ def epoch(value: object, *, unit: int = 1) -> Instant:
     return Instant(given=given, us=us, zone="epoch")
 
 
-_RFC3339 = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d{2}:?\d{2})?)?")
+_RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d{2}:?\d{2})?)?")
+
+
+@lru_cache(maxsize=4096)  # an export speaks of few days and says thousands of times when on them
+def _day(date: str) -> int:
+    """The beginning of a day in UTC, in microseconds. Raises ValueError for a day that is none."""
+    return (datetime(int(date[:4]), int(date[5:7]), int(date[8:]), tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _clock(hour: str, minute: str, second: str, zone: str) -> int:
+    """Microseconds of a wall time after the beginning of its day in UTC. Raises ValueError for a time that is none."""
+    hours, minutes, seconds = int(hour), int(minute), int(second)
+    # A leap second (:60) is the following second: no clock in this field counts them.
+    if hours > 23 or minutes > 59 or seconds > 60:
+        raise ValueError("not a time of day")
+    if zone and zone not in "Zz":
+        away, and_minutes = int(zone[1:3]), int(zone[-2:])
+        if away > 23 or and_minutes > 59:
+            raise ValueError("not a zone")
+        sign = -1 if zone[0] == "-" else 1
+        hours, minutes = hours - sign * away, minutes - sign * and_minutes
+    return ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
 
 
 def rfc3339(value: object) -> Instant:
@@ -134,22 +156,12 @@ def rfc3339(value: object) -> Instant:
     match = _RFC3339.fullmatch(value.strip())
     if match is None:
         return unknown("not a date", given)
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    date, hour, minute, second, fraction, zone = match.groups()
     try:
-        # A leap second (:60) is the following second: no clock in this field counts them.
-        leap = second == "60"
-        moment = datetime(
-            int(year), int(month), int(day), int(hour or 0), int(minute or 0), 59 if leap else int(second or 0), tzinfo=UTC
-        )
-        if leap:
-            moment += timedelta(seconds=1)
-        if zone and zone not in "Zz":
-            sign = -1 if zone[0] == "-" else 1
-            digits = zone[1:].replace(":", "")
-            offset = timezone(sign * timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
-            moment = moment.replace(tzinfo=offset)
-        us = (moment - _EPOCH) // timedelta(microseconds=1) + int(((fraction or "") + "000000")[:6])
-    except (ValueError, OverflowError):
+        us = _day(date) + _clock(hour or "00", minute or "00", second or "00", zone or "") + int(((fraction or "") + "000000")[:6])
+    except ValueError:
+        return unknown("not a date", given)
+    if not _FIRST <= us <= _LAST + 999_999:
         return unknown("not a date", given)
     if hour is None:
         return Instant(given=given, us=us, zone="day")

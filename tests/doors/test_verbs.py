@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from souviens.doors.cli import progress
+from souviens.formats import readers, writers
 from tests.doors.conftest import PROGRAM, Desk
 from tests.doors.exports import CANARY, chatgpt_conversation, conversations, write_chatgpt
 
@@ -308,6 +309,44 @@ def test_move_by_provider_and_date(filled: Desk) -> None:
 
     assert titles("--provider", "claude") == 1
     assert titles("--since", "2025-10-10", "--until", "2025-10-11") == 1
+    assert titles("--provider", "claude", "--provider", "chatgpt") == titles()
+
+
+def test_move_by_what_recall_finds_and_by_topic(filled: Desk) -> None:
+    def carried(*conditions: str) -> dict[str, int]:
+        found: dict[str, int] = filled("move", "--to", "markdown", "--dry-run", "--json", *conditions).document["carried"]
+        return found
+
+    assert carried("--query", "sourdough with rye", "-k", "1")["conversation"] == 1
+    topics = [row for row in filled("list", "--json").document["topics"] if row["conversations"]]
+    assert carried("--topic", topics[0]["id"])["conversation"] == topics[0]["conversations"]
+    assert (
+        "nothing to move" in filled("move", "--to", "markdown", "--dry-run", "--query", "xylographic quagga", "-k", "1", ok=1).err
+    )
+
+
+def test_what_can_be_read_and_written_comes_from_the_code(filled: Desk) -> None:
+    reads = {row["name"] for row in filled("formats", "--json").document["formats"]}
+    writes = {row["name"] for row in filled("targets", "--json").document["targets"]}
+
+    assert reads == {name.replace("_", "-") for name in readers()}
+    assert writes == set(writers())
+    assert "markdown" in filled("targets").out
+    assert "chatgpt" in filled("formats").out
+
+
+@pytest.mark.parametrize("name", sorted({name.replace("_", "-") for name in [*readers(), *writers()]}))
+def test_every_format_has_a_guide(filled: Desk, name: str) -> None:
+    document = filled("guide", name, "--json").document
+
+    assert document["get"] or not document["reads"], "how to get an export is not said"
+    assert document["bring"] or not document["writes"], "how to bring it in is not said"
+    assert filled("guide", name).out
+
+
+def test_a_guide_for_nobody_names_the_nearest(filled: Desk) -> None:
+    assert "did you mean chatgpt?" in filled("guide", "chatgtp", ok=2).err
+    assert "there are:" in filled("guide", ok=2).err
 
 
 def test_an_original_comes_back_byte_for_byte(empty: Desk, exports: Path, tmp_path: Path) -> None:
@@ -396,11 +435,10 @@ def test_undo_takes_back_an_export(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_where_names_every_path(filled: Desk) -> None:
-    paths = filled("where", "--formats", "--json").document
+    paths = filled("where", "--json").document
 
     assert paths["vault"] == str(filled.vault)
     assert paths["key_file"] == str(filled.key)
-    assert {"chatgpt", "claude"} <= set(paths["reads"])
     assert str(filled.vault) in filled("where").out
 
 

@@ -150,7 +150,7 @@ class _Desk:
         return where | _line(message) | {"text": page, "cut": len(page) < len(text), "next": after if after < len(text) else None}
 
     def list(self, kind: str, provider: str, project: str, offset: int) -> Document:
-        topic = viewing.find_project(self.store, project) if project else ""
+        topic = viewing.find_topic(self.store, project) if project else ""
         rows = viewing.listing(self.store, sections=(kind,), provider=provider, project=topic, scope=OWNER)[kind]
         page = rows[offset : offset + ROWS]
         for row in page:

@@ -146,7 +146,7 @@ def reader(name: str) -> Reader:
     try:
         return readers()[name]
     except KeyError:
-        raise UsageError(f"no reader named {name!r}", next="souviens where --formats") from None
+        raise UsageError(f"no reader named {name!r}", next="souviens formats") from None
 
 
 def plain(name: str) -> frozenset[str]:

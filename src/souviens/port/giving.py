@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from datetime import datetime
 from pathlib import Path
 
@@ -102,31 +102,50 @@ def _sha256(path: Path) -> str:
 
 
 def choose(
-    vault: Vault, *, ids: tuple[str, ...] = (), provider: str = "", project: str = "", since: str = "", until: str = ""
+    vault: Vault,
+    *,
+    ids: Collection[str] = (),
+    providers: Collection[str] = (),
+    topics: Collection[str] = (),
+    since: str = "",
+    until: str = "",
+    among: Collection[str] | None = None,
 ) -> Chosen:
-    """What to move: everything, or what all given conditions hold for. since, until: dates (until excluded); a conversation of
-    unknown time is kept out by a time condition. ids: conversation or memory ids. Raises UsageError for a date that is none."""
+    """What to move: everything, or what all given conditions hold for.
+
+    ids, among: conversation or memory ids; `among` may be empty, and then nothing is chosen. topics: Topic ids; what is in the
+    topics below them is meant too. since, until: dates (until excluded); what has no known time is kept out by them. A memory that
+    a person rejected is never chosen. Raises UsageError for a date that is none.
+    """
     start, end = (_day(day) if day else None for day in (since, until))
-    conversations: list[Conversation] = []
-    memories: list[Memory] = []
-    topics: list[Topic] = []
-    for seq, _, id in vault.store.live():
-        record = vault.store.pack(seq)
-        if isinstance(record, Topic):
-            topics.append(record)
-        elif isinstance(record, Memory):
-            if (not ids or id in ids) and (not provider or record.provider == provider) and record.status != "rejected":
-                memories.append(record)
-        elif (
-            (not ids or id in ids)
-            and (not provider or record.provider == provider)
-            and (not project or record.head.project == project)
-            and _within(record.head.created.us, start, end)
-        ):
-            conversations.append(record)
-    used = {c.head.project for c in conversations} | {m.topic for m in memories}
+    records = [vault.store.pack(seq) for seq, _, _ in vault.store.live()]
+    every = {record.id: record for record in records if isinstance(record, Topic)}
+    wanted = {id for id in every if not topics or any(above in topics for above in _line(every, id))}
+
+    def fits(record: Conversation | Memory, topic: str | None, us: int | None) -> bool:
+        return (
+            (not ids or record.id in ids)
+            and (among is None or record.id in among)
+            and (not providers or record.provider in providers)
+            and (not topics or topic in wanted)
+            and _within(us, start, end)
+        )
+
+    conversations = [r for r in records if isinstance(r, Conversation) and fits(r, r.head.project, r.head.created.us)]
+    memories = [r for r in records if isinstance(r, Memory) and r.status != "rejected" and fits(r, r.topic, r.created.us)]
     conversations.sort(key=lambda c: (c.head.created.us is None, c.head.created.us or 0, c.id))
-    return Chosen(tuple(conversations), tuple(memories), tuple(t for t in topics if t.id in used))
+    used = {above for id in {c.head.project for c in conversations} | {m.topic for m in memories} for above in _line(every, id)}
+    told = tuple(topic for id, topic in every.items() if id in used or (topics and id in wanted))
+    return Chosen(tuple(conversations), tuple(memories), told)
+
+
+def _line(every: dict[str, Topic], id: str | None) -> Iterator[str]:
+    """A topic and those it lies in, from the inside out. Links in a circle end the walk."""
+    seen: set[str] = set()
+    while id is not None and id not in seen:
+        yield id
+        seen.add(id)
+        id = every[id].parent if id in every else None
 
 
 def _day(text: str) -> int:

@@ -84,15 +84,15 @@ def _messages(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
             yield from ((node.id, id) for node in _outline(data).messages if node.id.startswith(prefix))
 
 
-def find_project(store: Store, text: str) -> str:
-    """The Topic id of a project given by id, beginning of an id, or name. Raises NotFound, UsageError."""
+def find_topic(store: Store, text: str) -> str:
+    """The Topic id of a project or folder given by id, beginning of an id, or name. Raises NotFound, UsageError."""
     if _ID.fullmatch(text):
         return find(store, text, ("topic",))[1]
     named = [topic.id for topic in _records(store, "topic", OWNER) if cast(Topic, topic).name.casefold() == text.casefold()]
     if len(named) > 1:
-        raise UsageError("more than one project has this name", ", ".join(named[:10]), "give its id instead")
+        raise UsageError("more than one topic has this name", ", ".join(named[:10]), "give its id instead")
     if not named:
-        raise NotFound("no project has this name", "", "see them with: souviens list --topics")
+        raise NotFound("no topic has this name", "", "see them with: souviens list --topics")
     return named[0]
 
 

@@ -28,7 +28,7 @@ def verb(invocation: Invocation, sections: tuple[str, ...], provider: str, proje
     from souviens.port import viewing
 
     with invocation.open() as vault:
-        topic = viewing.find_project(vault.store, words.plain_argument(project)) if project else ""
+        topic = viewing.find_topic(vault.store, words.plain_argument(project)) if project else ""
         listed = viewing.listing(vault.store, sections=sections or viewing.SECTIONS, provider=provider, project=topic)
         names = {t["id"]: t["name"] or "(no name)" for t in viewing.listing(vault.store, sections=("topics",))["topics"]}
     invocation.answer(listed, _lines(listed, names))

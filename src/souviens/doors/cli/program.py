@@ -22,6 +22,8 @@ from souviens.errors import SouviensError, UsageError
 VERBS: dict[str, dict[str, str]] = {
     "Bring in": {
         "init": "Make a vault.",
+        "formats": "List the formats that can be read, and how sure we are of each.",
+        "guide": "Say how to get one's export from a provider, and how to bring ours in there.",
         "add": "Take in a provider's export: a zip, a folder or a file.",
         "import": "Merge a plain export of another vault into this one.",
         "list": "List conversations, memories, topics and sources.",
@@ -34,6 +36,7 @@ VERBS: dict[str, dict[str, str]] = {
         "review": "Confirm, correct or reject a memory; without an id, list the proposed ones.",
     },
     "Carry on": {
+        "targets": "List what `move --to` can write, with what each can and cannot carry.",
         "move": "Write conversations and memories in another provider's form.",
         "export": "Write the whole vault as JSON lines, or a source as it came.",
         "mcp": "Serve this vault to a model's client over MCP, read-only, on stdio.",

@@ -19,7 +19,7 @@ def verb(invocation: Invocation, text: tuple[str, ...], kind: str, topic: str) -
     from souviens.port.remembering import remember
 
     with invocation.open(writes=True) as vault:
-        about = viewing.find_project(vault.store, words.plain_argument(topic)) if topic else None
+        about = viewing.find_topic(vault.store, words.plain_argument(topic)) if topic else None
         memory = remember(vault, words.plain_argument(" ".join(text)), kind=kind, topic=about)
         invocation.encode(vault)
         document = viewing.show(vault.store, "memory", memory.id)

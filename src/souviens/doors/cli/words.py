@@ -79,6 +79,14 @@ def table(rows: Iterable[Sequence[str]], indent: int = 0, right: Sequence[int] =
         yield (" " * indent + "  ".join(cells)).rstrip()
 
 
+def wrapped(text: str, first: str, columns: int = 110) -> Iterator[str]:
+    """A text over several lines, the first after `first`, the others as far in. Nothing for an empty text."""
+    import textwrap
+
+    if text:
+        yield from textwrap.wrap(clean(text), columns, initial_indent=first, subsequent_indent=" " * width(first))
+
+
 def quotation(text: str, columns: int = 96, lines: int = 4, indent: str = "    ") -> Iterator[str]:
     """The beginning of a text, wrapped, with what is left out said."""
     import textwrap
