@@ -10,7 +10,7 @@ ENCODER := $(VENV)/encoder
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test check bench golden fuzz torture encoder clean
+.PHONY: demo test check bench golden corpus fuzz torture encoder clean
 
 $(READY): pyproject.toml uv.lock
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,10 @@ torture: $(READY) encoder  ## long fault injection: kills, full disks, flipped b
 
 golden: $(READY)  ## compare every fixture with its expected records; make golden WRITE=1 after reading the difference
 	$(RUN) -m tests.golden $(if $(WRITE),--write)
+
+CORPUS ?= tests/formats
+corpus: $(READY)  ## every export in CORPUS/<provider>/ through a vault of its own: what was read, what was lost
+	$(RUN) -m bench.corpus $(CORPUS)
 
 MINUTES ?= 5
 fuzz: $(READY)  ## mutated exports against every reader, for MINUTES

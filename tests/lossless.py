@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from souviens.formats import Reader, plain
+from souviens.jsonspan import Slice
 from souviens.records import Json, Reading
 
 
@@ -33,6 +35,23 @@ def reading_leaves(reading: Reading) -> Counter[str]:
     """Every leaf of the records of a reading; problems and counts are no records."""
     records = (*reading.conversations, *reading.memories, *reading.topics)
     return leaves([msgspec.to_builtins(record) for record in records])
+
+
+def said(format: Reader, slice: Slice) -> Json:
+    """What a slice says, as JSON."""
+    return format.value(slice) if slice.kind in plain(format.NAME) else slice.value  # type: ignore[attr-defined]
+
+
+def unaccounted(format: Reader, slice: Slice, reading: Reading) -> Counter[str]:
+    """The leaves of a slice that its records hold less often, after what is rightly said otherwise: an empty string says nothing; a
+    word of the provider's for which records have one of their own counts as that; ids of conversations, messages, their parents
+    and children are the graph itself."""
+    words: dict[str, str] = getattr(format, "WORDS", {})
+    graph = {m.provider_id for c in reading.conversations for m in c.messages}
+    graph |= {c.provider_id for c in reading.conversations} | {m.provider_id for m in reading.memories}
+    kept = reading_leaves(reading)
+    missing = leaves(said(format, slice)) - kept
+    return Counter({leaf: n for leaf, n in missing.items() if leaf and leaf not in graph and words.get(leaf, leaf) not in kept})
 
 
 def lost(value: Json, readings: Iterable[Reading]) -> Counter[str]:

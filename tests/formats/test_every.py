@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -24,12 +23,12 @@ from souviens.port.erasing import erase
 from souviens.port.giving import give_back
 from souviens.port.holes import Span, _span, blanked, told
 from souviens.port.intake import CUT, take_in
-from souviens.records import Json, Message, Reading
+from souviens.records import Message, Reading
 from souviens.vault import Vault
 from tests import golden
 from tests.fuzz import mutate
 from tests.golden import expected, fixtures
-from tests.lossless import leaves, reading_leaves
+from tests.lossless import unaccounted
 from tests.port.given import SHARED, assert_sums, new_vault, records
 
 CASES = fixtures()
@@ -97,28 +96,12 @@ def test_a_real_shaped_export_is_claimed_by_one_reader(path: Path) -> None:
 # --- nothing is lost --------------------------------------------------------------------------------------------------
 
 
-def said(format: formats.Reader, slice: Slice) -> Json:
-    """What a slice says, as JSON."""
-    return format.value(slice) if slice.kind in formats.plain(format.NAME) else slice.value  # type: ignore[attr-defined]
-
-
-def lost(format: formats.Reader, slice: Slice, reading: Reading) -> Counter[str]:
-    """The leaves of a slice that its records hold less often. Empty strings say nothing; a word of the provider's for which
-    records have a word of their own counts as that; ids of messages and of their parents and children are the graph."""
-    words: dict[str, str] = getattr(format, "WORDS", {})
-    graph = {m.provider_id for c in reading.conversations for m in c.messages}
-    graph |= {c.provider_id for c in reading.conversations} | {m.provider_id for m in reading.memories}
-    kept = reading_leaves(reading)
-    missing = leaves(said(format, slice)) - kept
-    return Counter({leaf: n for leaf, n in missing.items() if leaf and leaf not in graph and words.get(leaf, leaf) not in kept})
-
-
 @pytest.mark.parametrize("case", [case for case in CASES if case.parent.name not in OWN_LAW], ids=named)
 def test_no_value_is_lost(case: Path) -> None:
     format = formats.reader(case.parent.name)
     for slice, reading in slices(case):
         if not reading.problems:
-            assert not lost(format, slice, reading), f"{slice.path}{slice.where}"
+            assert not unaccounted(format, slice, reading), f"{slice.path}{slice.where}"
 
 
 @pytest.mark.skipif(not SHAPES, reason="the real-shaped exports of others are not beside the repository")
@@ -131,7 +114,7 @@ def test_no_value_of_a_real_shaped_export_is_lost(path: Path) -> None:
     with open_delivery(path) as delivery:
         for slice, reading in golden.readings(format, delivery):
             if not reading.problems:
-                assert not lost(format, slice, reading), f"{slice.path}{slice.where}"
+                assert not unaccounted(format, slice, reading), f"{slice.path}{slice.where}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
