@@ -6,11 +6,14 @@ Whatever the bytes, the pieces are the file, byte for byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from io import BytesIO
+from typing import BinaryIO, NamedTuple
 
 from souviens.delivery import Entry
 from souviens.errors import SourceError
-from souviens.jsonspan import Glue, Slice, load, locate
+from souviens.formats._dialogue import Undecodable
+from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, load, locate
+from souviens.records import Json
 
 LARGEST = 1 << 30  # bytes of a file that is carved: it is held in memory
 
@@ -79,3 +82,72 @@ def runs(data: bytes, breaks: Callable[[bytes, int], bool]) -> Iterator[tuple[in
         here += len(line)
     if here > start:
         yield start, here, first
+
+
+def cut_members(stream: BinaryIO, *, path: str, kinds: dict[str, str]) -> Iterator[Glue | Slice]:
+    """The elements of several arrays of one object, wherever they stand in it. kinds: key -> kind of its slices.
+
+    The first of these keys may hold gigabytes and is cut as it is read; all that stands before and behind it is held in memory.
+    """
+    (key, kind), *others = kinds.items()
+    held, met = bytearray(), False
+    for piece in cut_elements(stream, path=path, kind=kind, keys=(key,)):
+        if isinstance(piece, Glue):
+            held += piece.data
+            continue
+        if met:
+            yield Glue(bytes(held))
+        else:
+            yield from _others(bytes(held), path, dict(others), lead=b"")
+        yield piece
+        met, held = True, bytearray()
+    # What is behind the array begins with its closing bracket: with an array before it, it is an object again.
+    closing = held.lstrip(b" \t\r\n,").startswith(b"]")
+    yield from _others(bytes(held), path, dict(others), lead=b'{"":[' if met and closing else b"{" if met else b"")
+
+
+def _others(data: bytes, path: str, kinds: dict[str, str], lead: bytes) -> Iterator[Glue | Slice]:
+    """The bytes before or behind an array, cut by the other keys. lead: what has to stand before them to be an object."""
+    if not kinds:
+        yield from [Glue(data)] if data else []
+        return
+    skip = len(lead)
+    for piece in cut_members(BytesIO(lead + data), path=path, kinds=kinds):
+        behind = piece.data[skip:]
+        if behind:
+            yield Glue(behind) if skip else piece
+        skip = max(0, skip - len(piece.data))
+
+
+def json_lines(slice: Slice, key: str) -> tuple[Slice, list[tuple[int, int]]]:
+    """A slice of JSON lines as one of the object {key: [a value a line]}, and where in it each line stands.
+
+    Every line counts, so that a hole moves no other: a blank one is null, one that is no JSON is `Undecodable`.
+    """
+    values: list[Json] = []
+    spans: list[tuple[int, int]] = []
+    flaws, here = Flaws(), 0
+    for line in slice.data.removesuffix(b"\n").split(b"\n"):
+        spans.append((here, here + len(line)))
+        here += len(line) + 1
+        value, found = _line(line)
+        prefix = f"{key}[{len(values)}]"
+        flaws.duplicates += found.duplicates
+        flaws.surrogates += [(_below(prefix, path), escape) for path, escape in found.surrogates]
+        flaws.unreal += [_below(prefix, path) for path in found.unreal]
+        flaws.bad_utf8 += [_below(prefix, path) for path in found.bad_utf8]
+        values.append(value)
+    return Slice(slice.kind, slice.path, slice.where, slice.data, {key: values}, flaws), spans
+
+
+def _line(text: bytes) -> tuple[Json, Flaws]:
+    if not text.strip():
+        return None, Flaws()
+    try:
+        return decode(text)
+    except ValueError:
+        return Undecodable(text.decode("utf-8", "replace")), Flaws()
+
+
+def _below(prefix: str, path: str) -> str:
+    return f"{prefix}.{path}" if path and not path.startswith("[") else prefix + path

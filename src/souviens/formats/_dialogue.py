@@ -56,17 +56,24 @@ class Identity(NamedTuple):
     words: tuple[str, ...] = ()
 
 
-class Node(NamedTuple):
-    """A message as it lies in a slice. path: of its JSON value. id, parent: the provider's; a parent of None makes a root.
+class Undecodable(str):
+    """Text that stands where an object should, and is no JSON: a damaged line."""
 
-    value: its object; null is what an erasure leaves. order: rank among its siblings where the source gives one.
+
+class Node(NamedTuple):
+    """A message as it lies in a slice. path: of its JSON value, () if the slice is nothing else. id, parent: the provider's; a
+    parent of None makes a root, a number is the place among the nodes of one that has no id.
+
+    value: its object; null is what an erasure leaves. order: rank among its siblings where the source gives one. key: what its
+    id is made of if it has none and its value says things that change later.
     """
 
     path: Path
     value: Json
     id: str | None = None
-    parent: str | _Previous | None = PREVIOUS
+    parent: str | int | _Previous | None = PREVIOUS
     order: int | None = None
+    key: Json = None
 
 
 class Draft(NamedTuple):
@@ -203,7 +210,8 @@ class Dialogue:
                 continue
             reason = flaws.messages.get(place, "")
             if not reason and not isinstance(node.value, dict):
-                reason = f"not an object but {name_type(node.value)}"
+                broken = isinstance(node.value, Undecodable)
+                reason = "not JSON" if broken else f"not an object but {name_type(node.value)}"
             if not reason:
                 try:
                     messages.append(self._message(place, node, ids, repeats, flaws, desk))
@@ -235,6 +243,8 @@ class Dialogue:
             note(extra, "surrogates", flaws.surrogates[place])
         if isinstance(node.parent, _Previous):
             parent = ids[place - 1] if place else None
+        elif isinstance(node.parent, int):
+            parent = ids[node.parent]
         else:
             parent = make_id("m", desk.conversation, node.parent) if node.parent else None
         return sealed(
@@ -301,7 +311,7 @@ def _ids(conversation: str, nodes: list[Node]) -> tuple[list[str], dict[int, int
             seen[node.id] = before + 1
             ids.append(make_id("m", conversation, node.id, *([str(before)] if before else [])))
         elif isinstance(node.value, dict):
-            ids.append(occurrences.make_id("m", conversation, _content(node.value)))
+            ids.append(occurrences.make_id("m", conversation, _content(node.value if node.key is None else node.key)))
         else:
             ids.append(make_id("m", conversation, "place", str(place)))
     return ids, repeats
@@ -316,6 +326,8 @@ def _content(value: Json) -> str:
 
 def _without(value: Json, paths: list[Path]) -> Json:
     """A copy of a value without what stands at these paths, and without the containers this leaves empty."""
+    if () in paths:
+        return None
     gone: dict[str | int, list[Path]] = {}
     for path in paths:
         gone.setdefault(path[0], []).append(path[1:])

@@ -85,14 +85,21 @@ class Invocation:
         raise self._locked()
 
     def prompt(self, what: str, *, confirm: bool = False) -> str:
-        """Ask for a secret on the terminal. Raises WrongKey if there is none to ask on."""
+        """Ask for a secret on the terminal; for a new one (`confirm`) twice. Raises WrongKey if there is none to ask on."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise self._locked()
+            raise self._no_key() if confirm else self._locked()
         return str(click.prompt(what, hide_input=True, err=True, confirmation_prompt=confirm))
 
     def new_passphrase(self) -> str:
         """A passphrase to set: SOUVIENS_NEW_PASSPHRASE, or asked twice."""
         return os.environ.get(NEW_PASSPHRASE) or self.prompt("New passphrase", confirm=True)
+
+    def _no_key(self) -> WrongKey:
+        return WrongKey(
+            "no passphrase was given to lock it with",
+            "there is no terminal to ask on",
+            f"set {PASSPHRASE} (to change one: {NEW_PASSPHRASE}), or give --key-file PATH",
+        )
 
     def _locked(self) -> WrongKey:
         return WrongKey(
