@@ -24,8 +24,9 @@ from souviens.delivery import open_delivery
 from souviens.errors import SouviensError
 from souviens.port.checking import verify
 from souviens.port.giving import give_back
-from souviens.port.intake import NOUNS, take_in
+from souviens.port.intake import take_in
 from souviens.port.receipts import SourceReceipt
+from souviens.port.staging import NOUNS
 from souviens.records import Counts
 from tests.golden import readings
 from tests.lossless import unaccounted

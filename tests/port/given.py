@@ -16,8 +16,9 @@ from typing import Any
 from souviens import vault
 from souviens.canon import canonical
 from souviens.port.checking import verify
-from souviens.port.intake import NOUNS, take_in
+from souviens.port.intake import take_in
 from souviens.port.receipts import SourceReceipt
+from souviens.port.staging import NOUNS
 from souviens.records import Counts
 from souviens.vault import Vault
 

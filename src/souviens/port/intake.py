@@ -14,7 +14,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -27,15 +26,13 @@ from souviens.delivery import Delivery, Entry, Limits, open_delivery
 from souviens.errors import NotRecognised, SourceError, VaultError
 from souviens.formats import Reader
 from souviens.jsonspan import Glue, Slice
-from souviens.merge import merge, merge_memories, merge_topics, merged_records
 from souviens.port import indexing
 from souviens.port.beside import Gone, clean
-from souviens.port.counting import Share, compare, counts
 from souviens.port.holes import WITHHELD, Span, blanked, is_whole, spans_of, told
 from souviens.port.receipts import Attachments, SourceReceipt
-from souviens.port.stored import Rederiver, joined
+from souviens.port.staging import Staging, refusals
+from souviens.port.stored import joined
 from souviens.records import (
-    Conversation,
     Counts,
     Memory,
     Origin,
@@ -46,9 +43,8 @@ from souviens.records import (
     Withheld,
 )
 from souviens.vault import Vault
-from souviens.vault.store import Journal, Kind, Member, Packed, Segment, SourceHeader
+from souviens.vault.store import Journal, Member, Segment, SourceHeader
 
-BATCH = 4 << 20  # bytes of slices in one transaction: some 50 ms, well under the 250 ms a writer may hold the vault
 CHUNK = 1 << 20
 _LIMITS = Limits()
 Progress: TypeAlias = Callable[[str, int, int], None]  # (what, bytes done, bytes in all)
@@ -112,22 +108,10 @@ def _members_of(reading: Reading) -> set[str]:
 
 
 CUT = ("cut", "rows", "private_rows")  # the treatments of which slices come
-NOUNS = ("conversation", "message", "attachment", "memory")  # what a receipt counts as refused, beside whole files
-
-
-def _same(stored: Packed, merged: Packed) -> bool:
-    """Whether a merge added nothing but another place it was read from."""
-    return stored == msgspec.structs.replace(merged, origins=stored.origins)
-
-
-def _plural(kind: str) -> str:
-    return "memories" if kind == "memory" else f"{kind}s"
 
 
 def _known(header: SourceHeader, path: Path, seconds: float) -> SourceReceipt:
-    refused = Counter(problem.kind for problem in header.problems)
-    lost = Counts(**{_plural(kind): refused[kind] for kind in NOUNS})
-    unchanged = header.read.minus(lost)
+    unchanged = header.read.minus(refusals(header.problems))
     return SourceReceipt(
         id=header.id,
         path=str(path),
@@ -146,20 +130,6 @@ def _known(header: SourceHeader, path: Path, seconds: float) -> SourceReceipt:
     )
 
 
-@dataclass
-class _Batch:
-    """What the next transaction will write."""
-
-    slices: list[tuple[str, bytes]] = field(default_factory=list)
-    segments: list[Segment] = field(default_factory=list)
-    commitments: dict[int, str] = field(default_factory=dict)
-    packs: list[tuple[Kind, Packed, int]] = field(default_factory=list)
-    shares: list[Share] = field(default_factory=list)  # one a pack
-    told: list[tuple[Kind, str]] = field(default_factory=list)  # records this source tells of, new to the vault or not
-    ids: set[str] = field(default_factory=set)
-    bytes: int = 0
-
-
 class _Intake:
     def __init__(
         self,
@@ -176,13 +146,11 @@ class _Intake:
         self.with_accounts, self.bring_back, self.progress = with_accounts, bring_back, progress
         self.total = max(1, sum(entry.size for entry in delivery.entries))
         self.done = 0
-        self.member = self.ordinal = 0  # the file that is being cut, and how many of its segments were written
         self.returned: set[str] = set()  # erased before, and taken again because it was asked for
         self.problems: list[Problem] = list(delivery.problems)
         self.withheld: list[Withheld] = []
         self.unknown: Counter[str] = Counter()
         self.met = 0  # slices that told of anything, be it only of their damage or of what was erased
-        self.sum = Share()
         self.found = self.missing = 0
         self.blobs: dict[str, str] = {}  # entry name -> blob
         self.touched = 0  # slices of which something was erased before
@@ -191,11 +159,6 @@ class _Intake:
         self.gone = Gone()  # what was erased before, as side files know it
         self.erased_members: set[str] = set()
         self.used_members: set[str] = set()
-        self.memories: dict[str, list[Memory]] = {}
-        self.topics: dict[str, list[Topic]] = {}
-        self.shares: dict[int, Share] = {}  # of each pack of the stage
-        self.staged: dict[tuple[Kind, str], int] = {}  # the newest pack of each record in the stage
-        self.batch = _Batch()
 
     # --- the journey --------------------------------------------------------------------------------------------------
 
@@ -205,17 +168,17 @@ class _Intake:
         try:
             # After `begin`: an erasure refuses to start beside an open stage, so that none can be missed from here on.
             self.erased = {stone.id: stone for stone in self.store.tombstones().values() if stone.erased}
-            self.known = self.store.source(self.id) is not None
-            self.others = Rederiver(self.store, without=self.id)
+            known = self.store.source(self.id) is not None
+            self.staging = Staging(self.store, self.stage, self.id, known=known)
             self._tombstoned(self.id)
             follower = indexing.start_following(self.vault, self.stage, self.delivery.bytes)
             self._members()
-            self._statements()
-            self._check()
+            self.staging.settle()
+            if self.touched:
+                self._drop_members(self.erased_members - self.used_members)
             receipt = self._receipt()
             while not self._commit(receipt):
-                self._merge_again()
-                self._check()
+                self.staging.merge_again()
                 receipt = self._receipt()
         except BaseException:
             indexing.stop_following(follower)
@@ -223,7 +186,7 @@ class _Intake:
             with contextlib.suppress(VaultError):
                 self.store.discard(self.stage)
             raise
-        if self.known or self.problems or self.touched:
+        if known or self.problems or self.touched:
             # What the older reading of this source held, the beginnings of files cut off, files with something erased in them.
             self.store.drop_unreferenced()
         if self.touched:
@@ -238,7 +201,7 @@ class _Intake:
         self.sidecars = self.format.sidecars(self.delivery)
         header = self._header(Counts())
         with self.store.transaction():
-            self.source = self.store.put_source(self.stage, header)
+            self.source = self.staging.number = self.store.put_source(self.stage, header)
         # Attachments first, so that a conversation is stored once, joined to its bytes.
         order = sorted(enumerate(self.delivery.entries), key=lambda pair: plan.get(pair[1].name) in CUT)
         for ordinal, entry in order:
@@ -294,7 +257,8 @@ class _Intake:
         treatment = cast(Treatment, treatment)
         with self.store.transaction():
             number = self.store.put_member(self.source, ordinal, Member(name, treatment, entry.size, "", directory))
-        self.member, self.ordinal, size, holes = number, 0, 0, self.touched + self.hidden
+        self.staging.enter(number)
+        size, holes = 0, self.touched + self.hidden
         fault = None
         try:
             for piece in self.format.cut(entry):
@@ -303,17 +267,14 @@ class _Intake:
                 if isinstance(piece, Glue) and piece.secret and not self.with_accounts:
                     self._withhold(entry, piece)
                 elif isinstance(piece, Glue):
-                    self.batch.segments.append(Segment(None, "", "", piece.data, None))
+                    self.staging.segment(Segment(None, "", "", piece.data, None), len(piece.data))
                 else:
                     self._slice(piece)
-                self.batch.bytes += len(piece.data)
-                if self.batch.bytes >= BATCH:
-                    self._flush()
                 if not rows:
                     self._advance(len(piece.data))
         except SourceError as error:
             fault = error  # what could be read of the file stays
-        self._flush()
+        self.staging.flush()
         # The hash of a file with holes would let what stood in them be guessed.
         hash = digest.hexdigest() if fault is None and holes == self.touched + self.hidden else ""
         with self.store.transaction():
@@ -323,11 +284,14 @@ class _Intake:
 
     def _withhold(self, entry: Entry, piece: Glue) -> None:
         """Secrets inside a file: of them only where they stood, how long they were, and a commitment."""
-        salt = os.urandom(32)
-        self.batch.commitments[self.ordinal + len(self.batch.segments)] = hmac.new(salt, piece.data, hashlib.sha256).hexdigest()
-        self.batch.segments.append(Segment(None, WITHHELD, piece.where, None, len(piece.data)))
+        self._hole(WITHHELD, piece.where, piece.data)
         self.withheld.append(Withheld(entry.name, piece.where, f"{piece.secret}; keep it with --with-accounts"))
         self.hidden += 1
+
+    def _hole(self, kind: str, where: str, data: bytes) -> None:
+        """In the place of bytes that stay out, their length and a commitment whose salt nobody keeps."""
+        commitment = hmac.new(os.urandom(32), data, hashlib.sha256).hexdigest()
+        self.staging.segment(Segment(None, kind, where, None, len(data)), len(data), commitment)
 
     def _slice(self, piece: Slice) -> None:
         hash = sha256(piece.data)
@@ -340,9 +304,7 @@ class _Intake:
             for conversation in reading.conversations:
                 self.gone.add(conversation, None, set())
             # A tombstone wins over a re-import: the bytes stay out, their place and length are kept.
-            salt = os.urandom(32)
-            self.batch.commitments[self.ordinal + len(self.batch.segments)] = hmac.new(salt, piece.data, hashlib.sha256).hexdigest()
-            self.batch.segments.append(Segment(None, piece.kind, piece.where, None, len(piece.data)))
+            self._hole(piece.kind, piece.where, piece.data)
             self.withheld.append(Withheld(piece.path, piece.where, "erased before; take it again with --bring-back"))
             self.erased_members |= _members_of(reading)
             return
@@ -359,19 +321,20 @@ class _Intake:
                 hash = self.store.put_holed_slice(piece.data, [(span.start, span.end) for span in spans])
             origin = msgspec.structs.replace(origin, slice=hash)
         else:
-            self.batch.slices.append((hash, piece.data))
+            self.staging.slice(hash, piece.data)
         self.used_members |= _members_of(reading)
         self.problems += reading.problems
         self.unknown.update(reading.unknown)
-        self.batch.segments.append(Segment(hash, piece.kind, piece.where, None, None))
+        self.staging.segment(Segment(hash, piece.kind, piece.where, None, None), len(piece.data))
         for conversation in reading.conversations:
-            self._conversation(joined(conversation, origin, self.blobs))
-        for memory in reading.memories:
-            if not self._tombstoned(memory.id):
-                self.memories.setdefault(memory.id, []).append(msgspec.structs.replace(memory, origins=(origin,)))
-        for topic in reading.topics:
-            if not self._tombstoned(topic.id):
-                self.topics.setdefault(topic.id, []).append(msgspec.structs.replace(topic, origins=(origin,)))
+            found = sum(attachment.member in self.blobs for attachment in conversation.attachments)
+            self.found += found
+            self.missing += len(conversation.attachments) - found
+            self.staging.tell(joined(conversation, origin, self.blobs))
+        statements: tuple[Memory | Topic, ...] = (*reading.memories, *reading.topics)
+        for statement in statements:
+            if not self._tombstoned(statement.id):
+                self.staging.tell(msgspec.structs.replace(statement, origins=(origin,)))
 
     def _tombstoned(self, id: str) -> bool:
         """Whether it was erased, and is not asked for now."""
@@ -384,67 +347,7 @@ class _Intake:
         gone = {id for id in told(reading) if self._tombstoned(id)} if self.erased else set()
         return spans_of(self.format, piece, reading, gone) if gone else []
 
-    def _conversation(self, fresh: Conversation) -> None:
-        found = sum(attachment.blob is not None for attachment in fresh.attachments)
-        self.found += found
-        self.missing += len(fresh.attachments) - found
-        base, stored, others = self._latest("conversation", fresh.id)
-        if stored is None:
-            self._put("conversation", fresh, 0, Share(new=counts(fresh)))
-            return
-        merged = fresh if others is None else merge(cast(Conversation, others), fresh)
-        self._settle("conversation", base, stored, merged, compare(cast(Conversation, stored), fresh, merged))
-
-    def _latest(self, kind: Kind, id: str) -> tuple[int, Packed | None, Packed | None]:
-        """(seq, record, what to merge with) of the newest pack of a record in this stage or the vault; (0, None, None).
-
-        Our own stage comes first: what somebody else commits meanwhile may bear a higher seq and not hold what we staged.
-        """
-        if id in self.batch.ids:
-            self._flush()
-        seq = self.staged.get((kind, id))
-        if seq is not None:
-            record = self.store.pack(seq)
-            return seq, record, record
-        found = self.store.get(kind, id)
-        if found is None:
-            return 0, None, None
-        seq, record = found
-        if not self.known:
-            return seq, record, record
-        # An older reading of this very source gives way to the one under way, with whatever holes it had.
-        return seq, record, self.others.record(record)
-
-    def _settle(self, kind: Kind, base: int, stored: Packed | None, merged: Packed, share: Share) -> None:
-        """Put a merged record if it says more than the stored one."""
-        if merged != stored:
-            self._put(kind, merged, base, share)
-        else:
-            self.batch.told.append((kind, merged.id))
-            self.sum = self.sum.plus(share)
-
-    def _put(self, kind: Kind, record: Packed, base: int, share: Share) -> None:
-        self.batch.packs.append((kind, record, base))
-        self.batch.shares.append(share)
-        self.batch.told.append((kind, record.id))
-        self.batch.ids.add(record.id)
-        self.sum = self.sum.plus(share)
-
     # --- statements, check, commit ------------------------------------------------------------------------------------
-
-    def _statements(self) -> None:
-        """Memories and topics, each once for the whole source, whatever number of conversations repeated it."""
-        for id, read in sorted(self.memories.items()):
-            base, stored, others = self._latest("memory", id)
-            merged = merge_memories(read if others is None else [cast(Memory, others), *read])
-            self._statement("memory", base, stored, merged, Counts(memories=1))
-        for id, topics in sorted(self.topics.items()):
-            base, stored, others = self._latest("topic", id)
-            merged_topic = merge_topics(topics if others is None else [cast(Topic, others), *topics])
-            self._statement("topic", base, stored, merged_topic, Counts())
-        self._flush()
-        if self.touched:
-            self._drop_members(self.erased_members - self.used_members)
 
     def _drop_members(self, names: set[str]) -> None:
         """Attachments of which only the erased speaks stay out as well, and what side files say of it."""
@@ -459,40 +362,10 @@ class _Intake:
         for name in (*sorted(names), *clean(self.store, others, self.gone)):
             self.withheld.append(Withheld(name, "", "it holds what was erased before; take it again with --bring-back"))
 
-    def _statement(self, kind: Kind, base: int, stored: Packed | None, merged: Memory | Topic, one: Counts) -> None:
-        if stored is None:
-            self._put(kind, merged, 0, Share(new=one))
-        else:
-            self._settle(kind, base, stored, merged, Share(unchanged=one) if _same(stored, merged) else Share(changed=one))
-
-    def _check(self) -> None:
-        """Read the whole stage back. What is not there as it was written is refused, and its share leaves the receipt."""
-        tally = self.store.tally(self.stage)
-        newest = {seq: key for key, seq in self.staged.items()}
-        for seq in tally.damaged:
-            share = self.shares.pop(seq)
-            if seq not in newest:  # a later pack of the record holds all that this one held
-                continue
-            kind, id = newest[seq]
-            self.sum = self.sum.minus(share)
-            lost = share.new.plus(share.changed).plus(share.unchanged)
-            for noun in NOUNS:
-                reason = "what the vault gave back is not what was stored; check the disk, then: souviens rebuild --records"
-                self.problems += [Problem(noun, self.delivery.path, f"{kind} {id}", reason)] * getattr(lost, _plural(noun))
-        if tally.damaged:
-            self.store.doom(tally.damaged)
-        if tally.packs != len(self.shares):
-            raise VaultError(
-                f"{self.delivery.path}: {len(self.shares)} records were written, {tally.packs} came back",
-                "nothing was kept",
-                "souviens verify",
-            )
-
     def _read(self) -> Counts:
         """Everything the reader met: what was stored, was there, or was refused."""
-        refused = Counter(problem.kind for problem in self.problems)
-        counted = self.sum.new.plus(self.sum.changed).plus(self.sum.unchanged)
-        return counted.plus(Counts(**{_plural(noun): refused[noun] for noun in NOUNS}))
+        share = self.staging.sum
+        return share.new.plus(share.changed).plus(share.unchanged).plus(refusals(self.problems))
 
     def _header(self, read: Counts) -> SourceHeader:
         delivery = self.delivery
@@ -515,6 +388,9 @@ class _Intake:
         )
 
     def _receipt(self) -> SourceReceipt:
+        """What the stage holds, by what reading it back returns."""
+        self.problems += self.staging.check(self.delivery.path)
+        share = self.staging.sum
         header = self._header(self._read())
         if not self.met:
             refused = "; ".join(f"{p.where or p.path}: {p.reason}" for p in self.problems[:3])
@@ -533,9 +409,9 @@ class _Intake:
             sha256=header.sha256,
             bytes=header.bytes,
             read=header.read,
-            new=self.sum.new,
-            changed=self.sum.changed,
-            unchanged=self.sum.unchanged,
+            new=share.new,
+            changed=share.changed,
+            unchanged=share.unchanged,
             refused=header.problems,
             withheld=header.withheld,
             attachments=Attachments(self.found, self.missing),
@@ -549,7 +425,7 @@ class _Intake:
             at=now(),
             subject=self.id,
             counts={"new": receipt.new.messages, "read": receipt.read.messages},
-            record={"source": self.id, "again": self.known},
+            record={"source": self.id, "again": self.staging.known},
         )
         with self.store.transaction():
             if not self.store.commit(self.stage, journal):
@@ -559,31 +435,3 @@ class _Intake:
             for stone in map(self.erased.__getitem__, sorted(self.returned)):
                 self.store.put_tombstone(stone._replace(generation=stone.generation + 1, erased=False, at=now()))
         return True
-
-    def _merge_again(self) -> None:
-        """Merge what others changed meanwhile with what we staged. What was new when we read it may be known by now."""
-        for kind, id, current in self.store.conflicts(self.stage):
-            seq = self.staged[kind, id]
-            theirs, ours = self.store.pack(current), self.store.pack(seq)
-            merged = merged_records(theirs, ours)
-            share = before = self.shares[seq]
-            if isinstance(ours, Conversation) and share.new.conversations:
-                share = compare(cast(Conversation, theirs), ours, cast(Conversation, merged))
-            elif share.new.memories:
-                share = Share(unchanged=share.new) if _same(theirs, merged) else Share(changed=share.new)
-            self.shares[seq] = Share()
-            self.sum = self.sum.minus(before)
-            self._put(kind, merged, current, share)
-        self._flush()
-
-    def _flush(self) -> None:
-        batch, self.batch = self.batch, _Batch()
-        with self.store.transaction():
-            self.store.put_slices(batch.slices)
-            if batch.segments:
-                self.store.put_segments(self.member, self.ordinal, batch.segments, batch.commitments)
-            seqs = self.store.put_packs(self.stage, batch.packs)
-            self.store.put_origins(self.source, batch.told)
-        self.ordinal += len(batch.segments)
-        self.shares.update(zip(seqs, batch.shares, strict=True))
-        self.staged.update({(kind, record.id): seq for seq, (kind, record, _) in zip(seqs, batch.packs, strict=True)})
