@@ -5,6 +5,8 @@ Whatever the bytes, the pieces are the file, byte for byte.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import BinaryIO, NamedTuple
@@ -65,6 +67,17 @@ def secret_at(data: bytes, path: tuple[str | int, ...], secret: str, *, offset: 
     return Mark(offset + span[0] + 1, offset + span[1] - 1, where, secret=secret)
 
 
+def beginnings(data: bytes, *keys: str) -> str:
+    """Where the elements of the array under `keys` begin, in words. It names a conversation that nothing names, as its words would,
+    but an erasure leaves it as it is."""
+    here, found = 0, []
+    for piece in cut_elements(BytesIO(data), path="", kind="", keys=keys):
+        if isinstance(piece, Slice):
+            found.append(here)
+        here += len(piece.data)
+    return " ".join(map(str, [*found, here]))
+
+
 def whole_text(entry: Entry, kind: str) -> Iterator[Glue | Slice]:
     """The whole file as one slice that is not JSON; a byte order mark is glue."""
     data = contents(entry)
@@ -95,10 +108,7 @@ def cut_members(stream: BinaryIO, *, path: str, kinds: dict[str, str]) -> Iterat
         if isinstance(piece, Glue):
             held += piece.data
             continue
-        if met:
-            yield Glue(bytes(held))
-        else:
-            yield from _others(bytes(held), path, dict(others), lead=b"")
+        yield from _others(bytes(held), path, {} if met else dict(others), lead=b"")
         yield piece
         met, held = True, bytearray()
     # What is behind the array begins with its closing bracket: with an array before it, it is an object again.
@@ -117,6 +127,37 @@ def _others(data: bytes, path: str, kinds: dict[str, str], lead: bytes) -> Itera
         if behind:
             yield Glue(behind) if skip else piece
         skip = max(0, skip - len(piece.data))
+
+
+def cut_lines(entry: Entry, kind: str) -> Iterator[Glue | Slice]:
+    """Each line that is not blank as one slice of JSON; a byte order mark is glue. where: ":" and its number, from 1."""
+    data = contents(entry)
+    marks = []
+    for start, end, number in runs(data, lambda line, number: True):
+        start += 3 if number == 0 and data.startswith(b"\xef\xbb\xbf") else 0
+        if line := data[start:end].rstrip():
+            marks.append(Mark(start, start + len(line), f":{number + 1}", kind))
+    return carve(data, entry.name, marks)
+
+
+def members(data: bytes) -> Iterator[tuple[str, int, int]]:
+    """(key, start, end) of each member of the object that a file is: where its value stands. Damage in a value hides no other; one
+    that is cut off goes to the end."""
+    text = data.decode("latin-1")  # a character a byte
+    here = _GAP.match(text, 3 if data.startswith(b"\xef\xbb\xbf") else 0)
+    while here is not None and (key := _KEY.match(text, here.end())) is not None:
+        try:
+            end = _scan(text, key.end())[1]
+        except (ValueError, RecursionError):
+            rest = cut_elements(BytesIO(b"[" + data[key.end() :]), path="", kind="")
+            end = key.end() + next((len(piece.data) for piece in rest if isinstance(piece, Slice)), 0)
+        yield str(json.loads(key[1].encode("latin-1").decode("utf-8", "replace"))), key.end(), end
+        here = _COMMA.match(text, end)
+
+
+_scan = json.JSONDecoder().raw_decode
+_GAP, _COMMA = re.compile(r"[ \t\r\n]*\{[ \t\r\n]*"), re.compile(r"[ \t\r\n,]*")
+_KEY = re.compile(r'("(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")[ \t\r\n]*:[ \t\r\n]*')
 
 
 def json_lines(slice: Slice, key: str) -> tuple[Slice, list[tuple[int, int]]]:

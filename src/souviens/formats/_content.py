@@ -12,6 +12,12 @@ from souviens.records import File, Json, Opaque, Part, Reasoning, Text, ToolCall
 _TEXTS = ("text", "input_text", "output_text")
 _THOUGHTS = ("thinking", "reasoning", "reasoning_content", "think")
 MEDIA = ("image", "audio", "video")
+_SUFFIXES = {
+    "image": ("png", "jpg", "jpeg", "gif", "webp", "bmp", "svg", "heic", "avif", "tiff"),
+    "audio": ("mp3", "wav", "ogg", "oga", "opus", "flac", "m4a", "aac"),
+    "video": ("mp4", "mov", "webm", "mkv", "avi", "m4v"),
+}
+_MEDIA_OF = {suffix: media for media, suffixes in _SUFFIXES.items() for suffix in suffixes}
 INLINE = "its bytes stand in the conversation's own file"
 
 
@@ -82,6 +88,11 @@ def media_part(kind: str, fields: Fields, desk: Desk) -> File:
         fields.left[held] = {key: member for key, member in dict(value or {}).items() if key != "url"}
         fields.tidy(held)
     return desk.attach(pointer, media, name=name, extra=fields.left)
+
+
+def media_of(name: str) -> str:
+    """What a file is by the end of its name, where the source says no more: "image", "audio", "video" or "file"."""
+    return _MEDIA_OF.get(name.rpartition(".")[2].lower(), "file")
 
 
 def digest_of(value: Json) -> str:

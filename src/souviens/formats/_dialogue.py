@@ -106,6 +106,7 @@ class Desk:
     problems: list[Problem] = field(default_factory=list)
     children: dict[str, list[str]] = field(default_factory=dict)  # provider's ids, in the file's order
     holes: set[str] = field(default_factory=set)  # provider's ids of nodes that were erased
+    ids: list[str] = field(default_factory=list)  # of the messages, a node each
 
     def drop_children(self, fields: Fields, key: str, own: str | None) -> None:
         """Leave a list of children out of a message's fields if it says no more than their parents do."""
@@ -175,6 +176,11 @@ class Dialogue:
         ids, _ = _ids(self.conversation_id(slice), nodes)
         return {id: node.path for id, node in zip(ids, nodes, strict=True) if isinstance(node.value, dict)}
 
+    def ids(self, slice: Slice) -> list[str]:
+        """The message ids in the slice's order, those of erased ones too where something other than their words makes them."""
+        slice = loaded(slice)
+        return [] if self._refusal(slice) else _ids(self.conversation_id(slice), self.nodes(slice.value))[0]
+
     def conversation_id(self, slice: Slice) -> str:
         identity = self.identify(slice)
         if identity.provider_id:
@@ -198,6 +204,7 @@ class Dialogue:
         id = self.conversation_id(slice)
         desk = Desk(id, sidecars)
         ids, repeats = _ids(id, nodes)
+        desk.ids = ids
         desk.path = _named(nodes[0].path[:-1]) if nodes else ""
         for node in nodes:
             if node.id and node.value is None:
@@ -310,7 +317,7 @@ def _ids(conversation: str, nodes: list[Node]) -> tuple[list[str], dict[int, int
                 repeats[place] = before
             seen[node.id] = before + 1
             ids.append(make_id("m", conversation, node.id, *([str(before)] if before else [])))
-        elif isinstance(node.value, dict):
+        elif node.key is not None or isinstance(node.value, dict):
             ids.append(occurrences.make_id("m", conversation, _content(node.value if node.key is None else node.key)))
         else:
             ids.append(make_id("m", conversation, "place", str(place)))

@@ -61,6 +61,12 @@ class Fields:
         """An update time, or None when the object has no such field."""
         return self.time(key) if key in self.left else None
 
+    def bound(self, key: str) -> Instant | None:
+        """One end of an interval. Null says that there is none, as the field's absence does."""
+        if self.left.get(key) is None:
+            self.left.pop(key, None)
+        return self.updated(key)
+
     def epoch(self, key: str, *, unit: int = 0) -> Instant:
         """A time as a number since 1970, or a string. unit: 1 for seconds, 1000 for milliseconds; 0 if the source writes both,
         which their size tells apart: as milliseconds the smallest is 1973, as seconds the largest is 5138."""
