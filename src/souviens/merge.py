@@ -106,7 +106,7 @@ def merge(a: Conversation, b: Conversation) -> Conversation:
             distinct.sort(key=_message_rank)
         winners.append(distinct[-1])
         older += distinct[:-1]
-    heads = sorted(_unique((a.head, *a.older_heads, b.head, *b.older_heads)), key=_head_rank)
+    heads = _telling(sorted(_unique((a.head, *a.older_heads, b.head, *b.older_heads)), key=_head_rank))
     attachments = _group((*a.attachments, *b.attachments), "id")
     return Conversation(
         id=a.id,
@@ -119,6 +119,21 @@ def merge(a: Conversation, b: Conversation) -> Conversation:
         older=tuple(sorted(older, key=lambda m: (m.id, m.hash, m.parent or ""))),
         older_heads=tuple(heads[:-1]),
     )
+
+
+def _telling(heads: list[Head]) -> list[Head]:
+    """Without those that say nothing another does not say. Which stay is decided by the set, so order does not matter."""
+    if len(heads) < 2:
+        return heads
+    return [head for head in heads if not any(_says_all_of(other, head) for other in heads if other is not head)]
+
+
+def _says_all_of(one: Head, other: Head) -> bool:
+    """Whether every field of `other` that is not at its default stands in `one` as well, and `one` says more."""
+    default = Head()
+    fields = [field for field in Head.__struct_fields__ if field != "extra"]
+    same = all(getattr(other, field) in (getattr(default, field), getattr(one, field)) for field in fields)
+    return same and one != other and all(key in one.extra and one.extra[key] == value for key, value in other.extra.items())
 
 
 def merge_memories(versions: Sequence[Memory]) -> Memory:

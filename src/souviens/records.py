@@ -114,8 +114,8 @@ class Message(Record, frozen=True):
     """A node of a conversation's graph.
 
     id: `canon.make_id("m", conversation id, provider's node id)`. parent: a message id of the same conversation, or None for
-    a root; an id that names no message of the conversation marks an orphan and is kept. order: rank among its siblings, from
-    0, as the source gave it. role: one of ROLES where the provider's word maps, else the provider's word in lower case.
+    a root; an id that names no message of the conversation marks an orphan and is kept. order: rank among its siblings, the
+    lowest first, as the source gave it. role: one of ROLES where the provider's word maps, else the provider's word in lower case.
     author: a name, where there is one. model: the model that wrote it, as the provider names it. visibility: `hidden` was
     never shown to the person, `placeholder` is a node without a message. extra: every field we have no place for.
     hash: integrity over everything but `id`, `parent` and `hash` themselves: `message_hash`.
