@@ -200,7 +200,7 @@ def test_show_a_source_names_its_files_and_what_was_left_out(filled: Desk, ids: 
     said = filled("show", ids("chatgpt")).out
 
     assert "conversations.json" in said
-    assert "account or login data" in said
+    assert "accounts, logins or keys" in said
 
 
 def test_a_reader_that_goes_away_is_no_fault(filled: Desk) -> None:
@@ -365,7 +365,7 @@ def test_what_was_withheld_makes_an_original_not_identical_and_is_named(filled: 
 
     assert "1 of 1 file identical" in said.out
     assert "Not given back as they came" in said.out
-    assert "user.json: account or login data" in said.out
+    assert "user.json: accounts, logins or keys" in said.out
 
 
 # --- verify, rebuild, erase, undo -------------------------------------------------------------------------------------

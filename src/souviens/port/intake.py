@@ -231,7 +231,7 @@ class _Intake:
             with self.store.transaction():
                 number = self.store.put_member(self.source, ordinal, Member(entry.name, treatment, entry.size, "", entry.directory))
                 self.store.put_segments(number, 0, [Segment(None, "", "", None, entry.size)], {0: commitment.hexdigest()})
-            self.withheld.append(Withheld(entry.name, "", "account or login data; keep it with --with-accounts"))
+            self.withheld.append(Withheld(entry.name, "", "accounts, logins or keys; keep it with --with-accounts"))
             return
         blob, size = self.store.put_blob(self._chunks(entry))
         self.blobs[entry.name] = blob
