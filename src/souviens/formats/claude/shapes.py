@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from souviens.delivery import Delivery, Entry
+from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.errors import SourceError
 from souviens.jsonspan import Glue, Slice, cut_elements, first_value
 from souviens.records import Json, Treatment
@@ -16,6 +16,9 @@ PRIVATE = ("account", "person", "logins")
 _OURS = (*RECORDS, "manifest", "account")
 _PROBES = 8  # elements looked at when the first one of an array is damaged or null
 _LARGEST = 256 << 20  # bytes of an element that are decoded to recognise it
+# Keys of a single object that may be ours though its beginning does not show it.
+_MEMORIES = {"conversations_memory", "project_memories", "memory_files"}
+_TELLING = {"chat_messages", "messages", "prompt_template", "data_files", *_MEMORIES}
 _ADDRESS, _AGENT = {"ip", "ip_address"}, {"user_agent", "useragent"}
 _ROW_TEXT = ("content", "memory", "text")
 _ROW_FIELDS = {"uuid", "content", "memory", "text", "title", "account_uuid", "project_uuid", "created_at", "updated_at"}
@@ -49,7 +52,7 @@ def _is_conversation(value: dict[str, Json]) -> bool:
 
 
 def _is_memories(value: dict[str, Json]) -> bool:
-    if {"conversations_memory", "project_memories", "memory_files"} & value.keys():
+    if _MEMORIES & value.keys():
         return True
     # Rows of the older export. Every field must be one of theirs: others also write objects with a uuid and a content.
     if not value.keys() <= _ROW_FIELDS or not {"account_uuid", "updated_at"} & value.keys():
@@ -84,22 +87,25 @@ def _has_uuid(value: Json) -> bool:
     return isinstance(value, dict) and isinstance(value.get("uuid"), str)
 
 
-def _probe(entry: Entry) -> tuple[str | None, bool]:
+def _probe(entry: Entry, seen: Peek) -> tuple[str | None, bool]:
     """(kind of the entry's objects, whether the file is an array of them); (None, False) for one that cannot be read.
 
     A damaged file costs only itself: intake names it when it comes to it.
     """
-    try:
-        return _looked_into(entry)
-    except SourceError:
+    if seen.look not in ("array", "object"):
         return None, False
+    is_array = seen.look == "array"
+    kind = kind_of({**dict.fromkeys(seen.keys), **seen.first})
+    # The beginning may not tell: the first element damaged, or what tells it far behind. An object is not decoded for nothing.
+    if kind is None and (is_array or _TELLING & set(seen.keys)):
+        try:
+            kind = _looked_into(entry, is_array)
+        except SourceError:
+            return None, False
+    return kind, is_array
 
 
-def _looked_into(entry: Entry) -> tuple[str | None, bool]:
-    start = entry.head(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start not in (b"{", b"["):
-        return None, False
-    is_array = start == b"["
+def _looked_into(entry: Entry, is_array: bool) -> str | None:
     with entry.open() as stream:
         kind = kind_of(first_value(stream, limit=_LARGEST))
     if kind is None and is_array:
@@ -107,7 +113,7 @@ def _looked_into(entry: Entry) -> tuple[str | None, bool]:
             pieces = cut_elements(stream, path=entry.name, kind="", limit=_LARGEST)
             elements = islice((piece for piece in pieces if isinstance(piece, Slice)), _PROBES)
             kind = next((kind for element in elements if (kind := kind_of(element.value))), None)
-    return kind, is_array
+    return kind
 
 
 def identify(delivery: Delivery) -> str | None:
@@ -117,7 +123,7 @@ def identify(delivery: Delivery) -> str | None:
     "batches": several arrays of conversations. "single": one array. "conversation": one conversation by itself (a share
     snapshot, an extension's file). A kind given alone bears its name: "projects", "memories", "design_chats", "account".
     """
-    found = [probe for entry in delivery.entries if (probe := _probe(entry))[0] in _OURS]
+    found = [probe for entry in delivery.entries if (probe := _probe(entry, delivery.peek(entry)))[0] in _OURS]
     kinds = {kind for kind, _ in found}
     if not kinds:
         return None
@@ -137,7 +143,7 @@ def identify(delivery: Delivery) -> str | None:
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
     """Cut what holds records, withhold accounts and logins, keep the rest."""
-    return {entry.name: _treatment(_probe(entry)[0]) for entry in delivery.entries}
+    return {entry.name: _treatment(_probe(entry, delivery.peek(entry))[0]) for entry in delivery.entries}
 
 
 def _treatment(kind: str | None) -> Treatment:
@@ -167,6 +173,6 @@ def sidecars(delivery: Delivery) -> dict[str, str]:
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
     """The entry's bytes: each element of an array, or the whole object, as a slice of the kind that it is."""
-    kind = _probe(entry)[0]
+    kind = _probe(entry, peek(entry))[0]
     with entry.open() as stream:
         yield from cut_elements(stream, path=entry.name, kind=kind if kind in RECORDS else "conversation")
