@@ -397,9 +397,15 @@ def test_the_tree_of_the_architecture_is_the_one_on_disk() -> None:
     assert not missing, "\n".join(missing)
 
 
+def is_a_format(name: str) -> bool:
+    """A provider format's own module: the folder is the registry, so that adding one changes no other file."""
+    below = name.partition("souviens/formats/")[2]
+    return bool(below) and not below.startswith("_")
+
+
 def test_every_module_is_in_the_tree_of_the_architecture() -> None:
     # An empty __init__.py has nothing to be said about.
-    modules = {name for name, text in SOURCES.items() if name.endswith(".py") and ast.parse(text).body}
+    modules = {name for name, text in SOURCES.items() if name.endswith(".py") and ast.parse(text).body and not is_a_format(name)}
 
     assert sorted(modules - set(tree())) == []
 
