@@ -441,16 +441,17 @@ def test_memories_are_pasted_as_the_import_pages_ask() -> None:
     written = memory_text.write(Chosen((TALK,), memories))
     lines = written.files["memories.txt"].decode().splitlines()
     assert lines[0] == lines[-2] == "````"
-    assert lines[1:8] == [
+    assert lines[1:9] == [
         "## Instructions",
         "[2025-11-02] - Answer in ```British``` English",
         "## Identity",
         "[unknown] - Lives in Leeds",
+        "### Profile",
         "[2025-01-01] - First paragraph.",
         "[2025-01-01] - She sails.",
         "[2025-01-01] - She sails.",
     ]
-    assert lines[-5:-2] == ["## Preferences", "[unknown] - No em dashes", "[2025-03-02] - Prefers tables"]
+    assert lines[-5:-2] == ["## Preferences", "[2025-03-02] - Prefers tables", "[unknown] - No em dashes"]
     assert (written.carried["memory"], lost(written)["memory"], lost(written)["conversation"]) == (5, 2, 1)
 
 
@@ -458,14 +459,14 @@ def test_memories_are_pasted_as_the_import_pages_ask() -> None:
 @given(chosen_records())
 def test_the_two_boxes_are_never_too_long(chosen: Chosen) -> None:
     written = memory_text.write(chosen)
-    given_out = [m for m in chosen.memories if m.status != "rejected" and m.sensitivity != 4]
+    given_out = [m for m in chosen.memories if m.status != "rejected" and m.sensitivity != 4 and m.wording.strip()]
     assert written.carried.get("chatgpt_instruction", 0) + lost(written)["chatgpt_instruction"] == len(given_out)
     if not given_out:
         assert written.files == {}
         return
     text = written.files["chatgpt-instructions.txt"].decode()
-    boxes = re.split(r"^(?:What|How) would you like .*\n\(.*\)\n\n", text, flags=re.MULTILINE)[1:]
+    boxes = re.split(r"^(?:Custom instructions|More about you)\n\(.*\)\n\n", text, flags=re.MULTILINE)[1:]
     assert len(boxes) == 2
     assert all(len(box.rstrip("\n").encode("utf-16-le")) // 2 <= 1_500 for box in boxes)
     lines = written.files["memories.txt"].decode().split("\n")[1:-3]
-    assert all(re.match(r"## \w+$|\[(\d{4}-\d\d-\d\d|unknown)\] - ", line) for line in lines)
+    assert all(re.match(r"##+ \w+$|\[(\d{4}-\d\d-\d\d|unknown)\] - ", line) for line in lines)

@@ -213,9 +213,9 @@ class Dialogue:
                 desk.children.setdefault(node.parent, []).append(node.id)
         messages: list[Message] = []
         for place, node in enumerate(nodes):
-            if node.value is None:
-                continue
             reason = flaws.messages.get(place, "")
+            if node.value is None and not reason:
+                continue
             if not reason and not isinstance(node.value, dict):
                 broken = isinstance(node.value, Undecodable)
                 reason = "not JSON" if broken else f"not an object but {name_type(node.value)}"

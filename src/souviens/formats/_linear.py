@@ -288,7 +288,8 @@ def _answered(turns: list[Turn], account: Account) -> list[Turn]:
         last = out.pop()
         gone = last.results or last.calls
         lose(gone, "no answer follows it", account)
-        if rest := [part for part in last.parts if not isinstance(part, (ToolCall, ToolResult))]:
+        rest: list[Part] = [part for part in last.parts if not isinstance(part, (ToolCall, ToolResult))]
+        if rest:
             out.append(Turn(last.role, rest, last.messages))
             break
     return out

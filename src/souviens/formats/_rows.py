@@ -10,7 +10,7 @@ from souviens.delivery import Delivery, Entry
 from souviens.errors import SourceError
 from souviens.jsonspan import Flaws, decode
 from souviens.records import Json, Treatment
-from souviens.rowstore import Row
+from souviens.rowstore import Row, quoted
 
 
 def plan_rows(delivery: Delivery, entry: Entry, *, private: bool) -> dict[str, Treatment]:
@@ -31,16 +31,19 @@ def plan_rows(delivery: Delivery, entry: Entry, *, private: bool) -> dict[str, T
 
 
 class Shelf:
-    """The rows of a database, by what they belong to. A table or column that an older client did not have has none."""
+    """The rows of a database, by what they belong to. tables: those that have rows, each with its columns; of one that an older
+    client did not have there are none, as of a column."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self.tables = rowstore.tables(database)
+        found = rowstore.tables(database)
+        self.tables = {name: found[name] for name in found if database.execute(f"SELECT 1 FROM {quoted(name)} LIMIT 1").fetchone()}
+        self._orders = {name: rowstore.order_of(database, name) for name in self.tables}
         self._indexed: set[tuple[str, str]] = set()
 
     def all(self, table: str) -> Iterator[Row]:
         """Every row of a table, in the order they were put in."""
-        return rowstore.rows(self._database, table) if table in self.tables else iter(())
+        return rowstore.rows(self._database, table, order=self._orders[table]) if table in self.tables else iter(())
 
     def of(self, table: str, column: str, value: Json) -> list[Row]:
         """The rows with this value in a column, in the order they were put in."""
@@ -49,7 +52,7 @@ class Shelf:
         if (table, column) not in self._indexed:
             rowstore.indexed(self._database, table, column)
             self._indexed.add((table, column))
-        return list(rowstore.rows(self._database, table, f"{rowstore.quoted(column)} IS ?", [value]))
+        return list(rowstore.rows(self._database, table, f"{quoted(column)} IS ?", [value], order=self._orders[table]))
 
 
 def without(row: Row, *columns: str) -> Row:

@@ -1,18 +1,23 @@
-"""Markdown for people: a file per conversation, with everything in it, an index, the projects and the memories.
+"""Markdown for people, and for a project's files at Claude or ChatGPT: a file per conversation, an index, projects and memories.
 
 A conversation's file has YAML front matter, then the active path, then every other branch under a heading that names the message it
 forks from. Nothing is left out but nodes without anything in them; what a person was never shown is marked hidden.
+
+No file is larger than what both take: 2,000,000 bytes, for ChatGPT takes 2 million tokens of a text file (help.openai.com, 8983719)
+and a token is a byte at least, and Claude takes 30 MB (support.claude.com, 8241126). What is longer goes on in a file of its own.
+How many files a project takes is another matter: 5, 25 or 40 at ChatGPT, by plan (help.openai.com, 10169521); at Claude any number
+that fits its context. As of November 2026.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-from souviens.canon import Instant, utc
-from souviens.formats import Chosen, Written
+from souviens.canon import utc
+from souviens.formats import Chosen, Guide, Written
+from souviens.formats._naming import Names, day
 from souviens.formats._writing import (
     Account,
     Forest,
@@ -56,40 +61,50 @@ CARRIES = (
 )
 CANNOT = ("the bytes of attachments", "older versions of a message", "unknown fields of the provider")
 
-_NAME_LENGTH = 80  # characters of a file name, its ending included
-_NAME_BYTES = 240  # most file systems stop at 255
-_UNSAFE = re.compile(r'[<>:"/\\|?*\s]+')
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+GUIDE = Guide(
+    get=(),
+    bring=(
+        "Claude: Projects > the project > Files > +, all files of its folder; the text under Instructions goes into Instructions",
+        "ChatGPT: the project > Sources > Add, all files of its folder; the text under Instructions goes into Project settings",
+    ),
+    notes=("ChatGPT takes 5, 25 or 40 files a project, by plan; Claude as many as fit its context.",),
+)
+_LARGEST = 2_000_000  # bytes of a file
+_FRONT = 20_000  # bytes of these for the front matter, more than which no title takes
 # JSON strings are YAML strings, but for characters that YAML calls unprintable and JSON leaves as they are.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)$")
 
 
 def write(chosen: Chosen) -> Written:
-    """`index.md`, a file per conversation, `project.md` in each project's folder and `memories.md`."""
+    """`index.md`, a file per conversation, `project.md` in each project's folder and `memories.md`; further parts of what is too
+    long for one file beside them."""
     account = Account(chosen)
-    names = _Names()
+    names = Names()
     folders = {topic.id: f"projects/{names.fresh('projects', topic.name or 'unnamed project')}" for topic in chosen.topics}
     files: dict[str, bytes] = {}
     places: dict[str, str] = {}
     rows: list[tuple[Conversation, str]] = []
     for topic in chosen.topics:
-        files[f"{folders[topic.id]}/project.md"] = _project(topic, account).encode()
+        _place(files, names, folders[topic.id], "project", *_project(topic, account))
     topics = {topic.id: topic for topic in chosen.topics}
     for conversation in chosen.conversations:
         project = topics.get(conversation.head.project or "")
         folder = folders[project.id] if project else "conversations"
-        words = f"{_day(conversation.head.created)} {conversation.head.title or 'untitled'}"
-        path = f"{folder}/{names.fresh(folder, words, '.md')}"
         page = _Page(conversation, project, account)
-        files[path] = page.text().encode()
-        rows.append((conversation, path))
-        places |= {conversation.id: _href(path), **{message: f"{_href(path)}#{message}" for message in page.numbers}}
+        blocks = list(page.blocks())
+        words = f"{day(conversation.head.created)} {conversation.head.title or 'untitled'}"
+        paths = _place(files, names, folder, words, page.front(), blocks)
+        rows.append((conversation, paths[0]))
+        places[conversation.id] = _href(paths[0])
+        for path in paths:
+            places |= {message: f"{_href(path)}#{message}" for message in _anchors(files[path]) & page.numbers.keys()}
     memories = list(leaving(chosen, account))
     if memories:
-        files["memories.md"] = _memories(memories, places, account).encode()
+        _place(files, names, "", "memories", {"id": "memories"}, _memories(memories, places, account))
     if rows or files:
-        files["index.md"] = _index(rows, topics, folders, bool(memories)).encode()
+        front = {"id": "index", "conversations": len(rows), "projects": len(topics), "memories": len(memories)}
+        _place(files, names, "", "index", front, _index(rows, topics, folders, bool(memories)))
     return account.written(
         files,
         {
@@ -102,43 +117,62 @@ def write(chosen: Chosen) -> Written:
     )
 
 
-# --- names --------------------------------------------------------------------------------------------------------------
+# --- files --------------------------------------------------------------------------------------------------------------
 
 
-class _Names:
-    """File names that are safe on every system and unique in their folder, whatever it makes of upper and lower case."""
-
-    def __init__(self) -> None:
-        self._taken: set[tuple[str, str]] = set()
-
-    def fresh(self, folder: str, words: str, ending: str = "") -> str:
-        stem = _safe(words)
-        count = 1
-        name = _cut(stem, "", ending)
-        while (folder, name.casefold()) in self._taken:
-            count += 1
-            name = _cut(stem, f" ({count})", ending)
-        self._taken.add((folder, name.casefold()))
-        return name
+def _place(
+    files: dict[str, bytes], names: Names, folder: str, words: str, front: dict[str, Json], blocks: Iterable[str]
+) -> list[str]:
+    """Write blocks of text into a file, or into as many as it takes; their paths."""
+    parts = list(_parts(blocks))
+    paths = []
+    for number, part in enumerate(parts, 1):
+        more = {"part": f"{number} of {len(parts)}"} if len(parts) > 1 else {}
+        name = names.fresh(folder, words if number == 1 else f"{words[:60]} part {number}", ".md")
+        paths.append(f"{folder}/{name}".lstrip("/"))
+        files[paths[-1]] = ("\n\n".join((_front_matter(front | more), *part)) + "\n").encode()
+    return paths
 
 
-def _safe(words: str) -> str:
-    """Without what some system forbids, and without characters that nobody sees (format, control, unassigned)."""
-    composed = unicodedata.normalize("NFC", words)
-    visible = "".join(c for c in composed if c.isspace() or not unicodedata.category(c).startswith("C"))
-    stem = _UNSAFE.sub(" ", visible).strip(" .") or "untitled"
-    return f"_{stem}" if _RESERVED.match(stem) else stem
+def _parts(blocks: Iterable[str]) -> Iterator[list[str]]:
+    """Blocks of text, as many together as a file may hold."""
+    part: list[str] = []
+    size = 0
+    for piece in (piece for block in blocks for piece in _pieces(block)):
+        length = len(piece.encode()) + 2
+        if part and size + length > _LARGEST - _FRONT:
+            yield part
+            part, size = [], 0
+        part.append(piece)
+        size += length
+    yield part
 
 
-def _cut(stem: str, count: str, ending: str) -> str:
-    stem = stem[: _NAME_LENGTH - len(count) - len(ending)]
-    while len((stem + count + ending).encode()) > _NAME_BYTES:
-        stem = stem[:-1]
-    return stem.rstrip(" .") + count + ending
+def _pieces(block: str) -> Iterator[str]:
+    """A block, or if it is too long for a file by itself its lines, as many together as fit."""
+    room = (_LARGEST - _FRONT) // 2
+    if len(block.encode()) <= room:
+        yield block
+        return
+    piece: list[str] = []
+    size = 0
+    step = room // 4  # characters, of at most four bytes each
+    for short in (line[at : at + step] for line in block.split("\n") for at in range(0, max(1, len(line)), step)):
+        length = len(short.encode()) + 1
+        if piece and size + length > room:
+            yield "\n".join(piece)
+            piece, size = [], 0
+        piece.append(short)
+        size += length
+    yield "\n".join(piece)
 
 
-def _day(instant: Instant) -> str:
-    return (utc(instant.us) or "undated")[:10]
+def _anchors(data: bytes) -> set[str]:
+    return {match.decode() for match in re.findall(rb'<a id="([\w-]+)"></a>', data)}
+
+
+def _front_matter(fields: dict[str, Json]) -> str:
+    return "\n".join(("---", *(f"{name}: {_yaml(value)}" for name, value in fields.items()), "---"))
 
 
 def _href(path: str) -> str:
@@ -157,7 +191,8 @@ class _Page:
         self.trees: Forest = forest(conversation.messages, lambda m: m.visibility != "placeholder" or bool(m.parts))
         self.numbers: dict[str, int] = {}
 
-    def text(self) -> str:
+    def blocks(self) -> Iterator[str]:
+        """The page after its front matter: the active path, the other branches, attachments that no message points to."""
         account, head = self.account, self.conversation.head
         account.carry("conversation")
         account.carry("branch_point", self.trees.forks)
@@ -167,23 +202,23 @@ class _Page:
         for message in self.conversation.messages:
             if message.id not in self.trees.above:
                 account.lose_message(message, "a node with nothing in it")
-        blocks = [self._front_matter(), f"# {_line(head.title) or 'Untitled'}"]
-        blocks += self._messages(self._number(self.trees.path(self.conversation)))
-        branches = list(self._branches())
-        if branches:
-            blocks.append("# Other branches")
-            for number, (heading, path) in enumerate(branches, 1):
-                blocks += [f"## Branch {number}: {heading}", *self._messages(path, "###")]
+        yield f"# {_line(head.title) or 'Untitled'}"
+        yield from self._messages(self._number(self.trees.path(self.conversation)))
+        for number, (heading, path) in enumerate(self._branches(), 1):
+            if number == 1:
+                yield "# Other branches"
+            yield f"## Branch {number}: {heading}"
+            yield from self._messages(path, "###")
         if left := unreferenced(self.conversation):
-            blocks.append("# Other attachments")
-            blocks += [self._attachment(self.attachments[id], self.attachments[id].name) for id in left]
+            yield "# Other attachments"
+            yield from (self._attachment(self.attachments[id], self.attachments[id].name) for id in left)
             account.carry("attachment", len(left))
-        return "\n\n".join(blocks) + "\n"
 
-    def _front_matter(self) -> str:
+    def front(self) -> dict[str, Json]:
+        """What the front matter says of the conversation."""
         conversation, head = self.conversation, self.conversation.head
         models = dict.fromkeys(message.model for message in conversation.messages if message.model)
-        fields: dict[str, Json] = {
+        return {
             "id": conversation.id,
             "provider": conversation.provider,
             "provider_id": conversation.provider_id,
@@ -194,7 +229,6 @@ class _Page:
             "models": list(models) or ([head.model] if head.model else []),
             "messages": len(self.trees.order),
         }
-        return "\n".join(("---", *(f"{name}: {_yaml(value)}" for name, value in fields.items()), "---"))
 
     def _branches(self) -> Iterator[tuple[str, list[Message]]]:
         """Every path that is not the active one, from its fork to its end. A message of `order` is numbered before its children."""
@@ -312,60 +346,61 @@ def _closed(text: str) -> str:
 # --- index, projects, memories ------------------------------------------------------------------------------------------
 
 
-def _index(rows: list[tuple[Conversation, str]], topics: dict[str, Topic], folders: dict[str, str], memories: bool) -> str:
+def _index(
+    rows: list[tuple[Conversation, str]], topics: dict[str, Topic], folders: dict[str, str], memories: bool
+) -> Iterator[str]:
     lines = ["# Conversations", "", "| date | title | provider | project | messages |", "|---|---|---|---|---|"]
     for conversation, path in rows:
         head = conversation.head
         project = topics.get(head.project or "")
         cells = (
-            _day(head.created),
+            day(head.created),
             f"[{_cell(head.title) or 'Untitled'}]({_href(path)})",
             _cell(conversation.provider),
             _cell(project.name) if project else "",
             str(len(conversation.messages)),
         )
         lines.append(f"| {' | '.join(cells)} |")
+    yield "\n".join(lines)
     if topics:
         projects = (f"- [{_cell(t.name) or 'Unnamed project'}]({_href(folders[t.id])}/project.md)" for t in topics.values())
-        lines += ["", "# Projects", "", *projects]
+        yield "\n".join(("# Projects", "", *projects))
     if memories:
-        lines += ["", "[Memories](memories.md)"]
-    return "\n".join(lines) + "\n"
+        yield "[Memories](memories.md)"
 
 
 def _cell(text: str) -> str:
     return re.sub(r"([\\|\[\]])", r"\\\1", _line(text))
 
 
-def _project(topic: Topic, account: Account) -> str:
+def _project(topic: Topic, account: Account) -> tuple[dict[str, Json], list[str]]:
+    """The front matter of a project, and its blocks."""
     account.carry("topic")
     account.carry("document", len(topic.documents))
     account.carry("instructions", int(bool(topic.instructions)))
     account.carry("summary", int(bool(topic.summary)))
     fields = {"id": topic.id, "kind": topic.kind, "provider": topic.provider, "provider_id": topic.provider_id, "name": topic.name}
-    blocks = ["\n".join(("---", *(f"{name}: {_yaml(value)}" for name, value in fields.items()), "---"))]
-    blocks.append(f"# {_line(topic.name) or 'Unnamed project'}")
+    blocks = [f"# {_line(topic.name) or 'Unnamed project'}"]
     for heading, words in (("Summary", topic.summary), ("Instructions", topic.instructions)):
         if words:
             blocks += [f"## {heading}", _closed(words)]
     for document in topic.documents:
         blocks += [f"## Document: {_line(document.name) or 'unnamed'}", _closed(document.text)]
-    return "\n\n".join(blocks) + "\n"
+    return fields, blocks
 
 
-def _memories(memories: list[Memory], places: dict[str, str], account: Account) -> str:
-    blocks = ["# Memories"]
+def _memories(memories: list[Memory], places: dict[str, str], account: Account) -> Iterator[str]:
+    yield "# Memories"
     for kind in dict.fromkeys(memory.kind for memory in memories):
-        blocks.append(f"## {kind.capitalize()}")
+        yield f"## {kind.capitalize()}"
         for memory in (memory for memory in memories if memory.kind == kind):
             said = memory.authority.replace("_", " ")
             date = utc(memory.created.us) or "time unknown"
-            blocks.append(f'<a id="{memory.id}"></a>\n\n### {" · ".join((date, memory.status, said))}')
-            blocks.append(_closed(memory.wording))
-            blocks += _evidence(memory.evidence, places)
+            yield f'<a id="{memory.id}"></a>\n\n### {" · ".join((date, memory.status, said))}'
+            yield _closed(memory.wording)
+            yield from _evidence(memory.evidence, places)
             account.carry("memory")
             account.carry("evidence", len(memory.evidence))
-    return "\n\n".join(blocks) + "\n"
 
 
 def _evidence(evidence: Iterable[Evidence], places: dict[str, str]) -> Iterator[str]:
