@@ -31,8 +31,8 @@ from souviens.records import Counts
 from tests.golden import readings
 from tests.lossless import unaccounted
 
-HEAD = f"{'provider':14} {'files':>5} {'chats':>6} {'messages':>8} {'branches':>8} {'memories':>8} {'unknown':>7} {'withheld':>8} "
-HEAD += f"{'refused':>7} {'lost':>5} {'identical':>9}"
+HEAD = f"{'provider':14} {'files':>5} {'chats':>6} {'messages':>8} {'branches':>8} {'memories':>8} {'topics':>6} "
+HEAD += f"{'unknown':>7} {'withheld':>8} {'refused':>7} {'lost':>5} {'identical':>9}"
 
 
 @dataclass
@@ -55,6 +55,7 @@ class Row:
         read = self.read
         return (
             f"{self.name:14} {self.files:>5} {read.conversations:>6} {read.messages:>8} {read.branch_points:>8} {read.memories:>8} "
+            f"{read.topics:>6} "
             f"{self.unknown:>7} {self.withheld:>8} {self.refused:>7} {self.lost:>5} {self.identical:>4}/{self.members:<4}"
         )
 

@@ -337,6 +337,7 @@ class Counts(Record, frozen=True, omit_defaults=False):
     branch_points: int = 0
     attachments: int = 0
     memories: int = 0
+    topics: int = 0
 
     def plus(self, other: Counts) -> Counts:
         return Counts(*(getattr(self, f) + getattr(other, f) for f in self.__struct_fields__))

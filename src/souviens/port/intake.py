@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import msgspec
 
@@ -251,10 +251,10 @@ class _Intake:
     # --- cutting and reading ------------------------------------------------------------------------------------------
 
     def _cut(self, ordinal: int, entry: Entry, *, rows: bool = False) -> None:
-        """Slices of a file; of a database the rows, as a member beside it that is no file of the delivery."""
+        """Slices of a file; of a database the rows, as a member of the same name that is no file of the delivery."""
         digest = hashlib.sha256()
-        name, treatment, directory = (f"{entry.name}#rows", "rows", None) if rows else (entry.name, "cut", entry.directory)
-        treatment = cast(Treatment, treatment)
+        name, directory = entry.name, None if rows else entry.directory
+        treatment: Treatment = "rows" if rows else "cut"
         with self.store.transaction():
             number = self.store.put_member(self.source, ordinal, Member(name, treatment, entry.size, "", directory))
         self.staging.enter(number)

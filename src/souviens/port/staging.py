@@ -147,7 +147,7 @@ class Staging:
         for id, topics in sorted(self._topics.items()):
             base, stored, others = self._latest("topic", id)
             merged_topic = merge_topics(topics if others is None else [cast(Topic, others), *topics])
-            self._statement("topic", base, stored, merged_topic, Counts())
+            self._statement("topic", base, stored, merged_topic, Counts(topics=1))
         self.flush()
 
     def _statement(self, kind: Kind, base: int, stored: Packed | None, merged: Memory | Topic, one: Counts) -> None:

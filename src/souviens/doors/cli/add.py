@@ -64,7 +64,7 @@ def receipt_lines(receipt: SourceReceipt) -> Iterator[str]:
     if receipt.known:
         yield "  This very export was taken in before: nothing was done."
     rows: list[tuple[str, ...]] = [("", "read", "new", "changed", "unchanged", "refused")]
-    for kind in ("conversations", "messages", "branch_points", "attachments", "memories"):
+    for kind in ("conversations", "messages", "branch_points", "attachments", "memories", "topics"):
         read = getattr(receipt.read, kind)
         if not read:
             continue
