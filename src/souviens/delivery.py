@@ -77,12 +77,14 @@ class Peek:
     look: "array" and "object" begin like JSON; "lines" is an object or array on each line. head: the first 64 KiB (of a file
     that could not be read, nothing). keys: of the object, or of an array's first object, all within 4 MiB. sample: the JSON
     pruned: strings cut to 400 characters, arrays to 4 elements, objects to 80 members; of "lines" a list, one element a line.
+    tables: of "sqlite" the columns of each table, {} if it cannot be opened.
     """
 
     look: Look
     head: bytes = b""
     keys: tuple[str, ...] = ()
     sample: Json = None
+    tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def has(self, *keys: str) -> bool:
         """Whether the object (or the array's first object) has all of these keys."""
@@ -140,13 +142,23 @@ def peek(entry: Entry) -> Peek:
     if body[:1] in (b"{", b"["):
         return _peek_json(entry, head, body)
     magic = next((name.lower() for magic, name in _MAGICS if head.startswith(magic)), "")
-    if magic in ("sqlite", "zip"):
-        return Peek("sqlite" if magic == "sqlite" else "zip", head)
+    if magic == "sqlite":
+        return Peek("sqlite", head, tables=_tables(entry))
+    if magic == "zip":
+        return Peek("zip", head)
     if body[:14].lower().startswith((b"<!doctype html", b"<html")):
         return Peek("html", head)
     # A character cut by the end of the head is no sign of a binary file.
     text = head.decode("utf-8", "ignore")
     return Peek("binary" if magic or b"\0" in head or len(text.encode()) < len(head) - 3 else "text", head)
+
+
+def _tables(entry: Entry) -> dict[str, tuple[str, ...]]:
+    try:
+        with entry.open() as stream:
+            return rowstore.schema(stream, entry.name)
+    except SourceError:
+        return {}
 
 
 def _peek_json(entry: Entry, head: bytes, body: bytes) -> Peek:

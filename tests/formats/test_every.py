@@ -152,7 +152,14 @@ def test_it_goes_in_and_comes_back(vault: Vault, case: Path, tmp_path: Path) -> 
         return
     assert_sums(receipt)
     assert verify(vault).ok
-    back = give_back(vault, receipt.id, tmp_path / "back")
+    try:
+        back = give_back(vault, receipt.id, tmp_path / "back")
+    except NotFound as error:  # a bare database with logins in it
+        assert receipt.withheld
+        assert receipt.withheld[0].reason in error.why
+        back = give_back(vault, take_in(vault, case, with_accounts=True).id, tmp_path / "back")
+        assert back.identical
+        return
     if not receipt.withheld and not any(problem.kind == "source" for problem in receipt.refused):
         assert back.identical
     else:

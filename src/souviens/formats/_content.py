@@ -18,6 +18,7 @@ _SUFFIXES = {
     "video": ("mp4", "mov", "webm", "mkv", "avi", "m4v"),
 }
 _MEDIA_OF = {suffix: media for media, suffixes in _SUFFIXES.items() for suffix in suffixes}
+_LONG = 20  # characters
 INLINE = "its bytes stand in the conversation's own file"
 
 
@@ -111,3 +112,12 @@ def tool_call(value: Json) -> Part:
     fields.tidy("function")
     fields.drop("type", "function")
     return ToolCall(name, arguments, fields.identifier("id"), fields.left)
+
+
+def is_named_by(name: Json, content: Json) -> bool:
+    """Whether a conversation's name is a message's words, their first line, or a beginning too long to be like it by chance: then
+    an erasure of the message takes the name along."""
+    if not isinstance(name, str) or not isinstance(content, str) or not name.strip():
+        return False
+    words, name = content.strip(), name.strip().removesuffix("…").removesuffix("...")
+    return name in (words, words.partition("\n")[0].strip()) or (len(name) >= _LONG and words.startswith(name))

@@ -14,7 +14,7 @@ A format names the conversation (`Identity`), lists its messages where they lie 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -304,6 +304,14 @@ def list_nodes(
             )
         )
     return nodes
+
+
+def name_holes(nodes: list[Node], named: Iterable[str]) -> list[Node]:
+    """The nodes of a list, in which an erased message left its place but not its id: of the ids that other messages name and nobody
+    bears, each hole gets the next. Then what names it is no more than it was."""
+    borne = {node.id for node in nodes}
+    missing = iter([id for id in dict.fromkeys(named) if id not in borne])
+    return [node._replace(id=next(missing, None)) if node.value is None and not node.id else node for node in nodes]
 
 
 def _ids(conversation: str, nodes: list[Node]) -> tuple[list[str], dict[int, int]]:

@@ -25,7 +25,8 @@ _CHUNK = 1 << 20
 def give_back(vault: Vault, source: str, target: Path) -> Returned:
     """Write a source as it came: a file, folder or zip at `target` (inside it, under its own name, if it is a folder that exists).
 
-    Withheld files are left out; erased spans are `null` and spaces. Raises NotFound, UsageError if something is in the way.
+    Withheld files are left out; erased spans are `null` and spaces. Raises NotFound, also if nothing is left to be given,
+    UsageError if something is in the way.
     """
     header = vault.store.source(source)
     if header is None:
@@ -34,6 +35,9 @@ def give_back(vault: Vault, source: str, target: Path) -> Returned:
     if path.exists():
         raise UsageError(f"{path} is already there", "nothing is overwritten", "give another place with -o")
     members = [(n, m) for n, m in vault.store.numbered_members(source) if m.treatment not in ("withhold", "rows")]
+    if not members:
+        why = "; ".join(dict.fromkeys(withheld.reason for withheld in header.withheld)) or "it was erased"
+        raise NotFound(f"{header.path}: there is nothing to give back", why, "what was read of it: souviens show " + source[:10])
     digests: dict[str, str] = {}
     write_container(header.kind, header.directory, _written(vault.store, members, formats.plain(header.format), digests), path)
     returned = tuple(ReturnedMember(m.name, digests[m.name], bool(m.sha256) and digests[m.name] == m.sha256) for _, m in members)
@@ -114,8 +118,8 @@ def choose(
     """What to move: everything, or what all given conditions hold for.
 
     ids, among: conversation or memory ids; `among` may be empty, and then nothing is chosen. topics: Topic ids; what is in the
-    topics below them is meant too. since, until: dates (until excluded); what has no known time is kept out by them. A memory that
-    a person rejected is never chosen. Raises UsageError for a date that is none.
+    topics below them is meant too. since, until: dates (until excluded) of when it began, or of its first message that has a time;
+    what has no known time is kept out by them. A memory that a person rejected is never chosen. Raises UsageError for a date that is none.
     """
     start, end = (_day(day) if day else None for day in (since, until))
     records = [vault.store.pack(seq) for seq, _, _ in vault.store.live()]
@@ -131,9 +135,9 @@ def choose(
             and _within(us, start, end)
         )
 
-    conversations = [r for r in records if isinstance(r, Conversation) and fits(r, r.head.project, r.head.created.us)]
+    conversations = [r for r in records if isinstance(r, Conversation) and fits(r, r.head.project, _began(r))]
     memories = [r for r in records if isinstance(r, Memory) and r.status != "rejected" and fits(r, r.topic, r.created.us)]
-    conversations.sort(key=lambda c: (c.head.created.us is None, c.head.created.us or 0, c.id))
+    conversations.sort(key=lambda c: (_began(c) is None, _began(c) or 0, c.id))
     used = {above for id in {c.head.project for c in conversations} | {m.topic for m in memories} for above in _line(every, id)}
     told = tuple(topic for id, topic in every.items() if id in used or (topics and id in wanted))
     return Chosen(tuple(conversations), tuple(memories), told)
@@ -146,6 +150,13 @@ def _line(every: dict[str, Topic], id: str | None) -> Iterator[str]:
         yield id
         seen.add(id)
         id = every[id].parent if id in every else None
+
+
+def _began(conversation: Conversation) -> int | None:
+    """When a conversation began: its own word for it, else its first message that has a time."""
+    if conversation.head.created.us is not None:
+        return conversation.head.created.us
+    return min((m.time.us for m in conversation.messages if m.time.us is not None), default=None)
 
 
 def _day(text: str) -> int:

@@ -1,16 +1,16 @@
-"""Open WebUI's own chat export, the file that Settings > Data Controls > Import Chats takes.
+"""The file that Settings > Data Controls > Import Chats takes: the shape of Open WebUI's own export.
 
 A list of chats; in each, `chat.history` is the whole tree: messages by id with `parentId`, `childrenIds` and `currentId`.
 
-Checked against Open WebUI's source in November 2026 (stored copies of the repository, up to the `output` items of 2026):
+Checked against Open WebUI's source in November 2026, and with its own code: 0.12.4 was given such a file and found every message.
 * backend/open_webui/models/chats.py, `ChatImportForm`, `import_chats`: takes chat, meta, folder_id, created_at and updated_at (now,
   if they are null); gives each chat a new id; drops a folder_id that does not exist; stores `chat` whole, unknown keys too.
 * src/lib/components/chat/Settings/DataControls.svelte: the import in the browser sends `pinned: false` and no `archived`.
 * backend/open_webui/models/chat_messages.py, `upsert_message`: a message without `timestamp` gets the time of the import, which
-  would be an invention; a null stays null. It must have a `role`: user, assistant or system.
+  would be an invention; a null stays null in the tree that is shown. It must have a `role`: user, assistant or system.
 * backend/open_webui/utils/middleware.py, `serialize_output`: `content` shows reasoning and tools as `<details type=…>`, and tool
-  results inside their call's; utils/misc.py, `convert_output_to_messages`: what a model is sent comes from `output`, and calls
-  without a result, or results without a call, are skipped there.
+  results inside their call's (0.12 shows `output` instead, where there is any); utils/misc.py, `convert_output_to_messages`: what a
+  model is sent comes from `output`, and calls without a result, or results without a call, are skipped there.
 * src/lib/utils/marked/extension.ts: `<details …>` and `<summary>…</summary>` each end their line and hold no ">" in attributes.
 * src/lib/components/chat/Messages/Citations.svelte: a source shows only if `document` is a list, and is named by `source.name`.
 * backend/open_webui/routers/memories.py: memories come in one by one over the API; there is no file to import.
@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import html
 import uuid
-from dataclasses import dataclass, field
 
 from souviens.canon import Instant
 from souviens.formats import Chosen, Written
-from souviens.formats._writing import Account, dumped, fenced, forest, linked, pretty
+from souviens.formats._turns import Turn, Turns
+from souviens.formats._writing import Account, dumped, fenced, linked, pretty
 from souviens.records import (
     Attachment,
     Citation,
@@ -42,8 +42,6 @@ from souviens.records import (
     Uri,
 )
 
-NAME = "openwebui"
-TITLE = "Open WebUI chats"
 CARRIES = (
     "whole conversations with every branch",
     "models and times",
@@ -58,6 +56,7 @@ CANNOT = (
     "project instructions and documents",
     "unknown fields of the provider",
 )
+_STANDS_IN = "written as the time of the message before it, or of the conversation: Open WebUI would write now"
 _IDS = uuid.UUID("6f0c8f5e-3a55-5f57-9d0a-6a0c3b7b9f11")  # our namespace: the same record has the same UUID in every export
 
 
@@ -116,30 +115,6 @@ def _left_out(message: Message) -> str:
 # --- a chat -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Turn:
-    """Messages that are one message there: a person's, or everything of one answer (thoughts, tool calls, results, words)."""
-
-    role: str
-    messages: list[Message]
-    above: _Turn | None
-    below: list[_Turn] = field(default_factory=list)
-    id: str = ""
-    seconds: int | None = None
-
-    @property
-    def model(self) -> str:
-        return next((message.model for message in self.messages if message.model), "")
-
-    def takes(self, message: Message) -> bool:
-        """Whether a message goes on with this answer: two models are two answers."""
-        return self.role == "assistant" == _role(message) and (not message.model or not self.model or message.model == self.model)
-
-
-def _role(message: Message) -> str:
-    return "user" if message.role == "user" else "assistant"
-
-
 class _Chat:
     """One conversation on its way out."""
 
@@ -147,43 +122,20 @@ class _Chat:
         self.conversation, self.account = conversation, account
         self.attachments = {attachment.id: attachment for attachment in conversation.attachments}
         self.tag = _named(projects.get(conversation.head.project or "")).replace(" ", "_").lower()
-        self.turns = self._turns()
-
-    def _turns(self) -> dict[str, _Turn]:
-        """Every kept message's turn, parents first. A chain of answers without a fork is one turn, named after its last message."""
-        trees = forest(self.conversation.messages, lambda message: not _left_out(message))
-        turns: dict[str, _Turn] = {}
-        self.path = trees.path(self.conversation)
-        for message in trees.order:
-            parent = trees.above[message.id]
-            above = turns[parent] if parent is not None else None
-            if above is not None and parent is not None and len(trees.below[parent]) == 1 and above.takes(message):
-                above.messages.append(message)
-                self.account.lose("message_boundary", "messages merged into one answer (their ids are kept under `souviens`)")
-                turns[message.id] = above
-                continue
-            turns[message.id] = turn = _Turn(_role(message), [message], above)
-            if above is not None:
-                above.below.append(turn)
-        for message in self.conversation.messages:
-            if reason := _left_out(message):
-                self.account.lose_message(message, reason)
-        self.account.carry("branch_point", trees.forks)
-        self.account.lose("parent_link", "the message before it is not there, or the links go in a circle", trees.loose)
-        return turns
+        self.turns = Turns(conversation, account, _left_out)
 
     def value(self, taken: set[str]) -> Json:
         conversation, head, account = self.conversation, self.conversation.head, self.account
-        turns = list({id(turn): turn for turn in self.turns.values()}.values())
+        turns = self.turns.all
         ids: set[str] = set()
         for turn in turns:
             turn.id = _uuid(turn.messages[-1].provider_id, turn.messages[-1].id, ids)
         created = self._head_time(head.created)
-        self._date(turns, created)
+        self.turns.date(head.created.us, account, stand_in=_STANDS_IN)
         updated = self._head_time(head.updated)
         models = list(dict.fromkeys(turn.model for turn in turns if turn.model)) or [head.model or ""]
         messages = {turn.id: self._message(turn, models) for turn in turns}
-        path = list(dict.fromkeys(self.turns[message.id].id for message in self.path))
+        path = [turn.id for turn in self.turns.path]
         account.carry("conversation")
         return {
             "id": _uuid(conversation.provider_id, conversation.id, taken),
@@ -215,36 +167,18 @@ class _Chat:
             self.account.lose("unknown_time", "a chat without a time gets that of the import")
         else:
             self.account.carry("time")
-        return self._seconds(instant)
+        return self._seconds(instant.us)
 
-    def _seconds(self, instant: Instant) -> int | None:
-        if instant.us is None:
+    def _seconds(self, us: int | None, *, own: bool = True) -> int | None:
+        if us is None:
             return None
-        if instant.us % 1_000_000:
+        if own and us % 1_000_000:
             self.account.lose("time_fraction", "Open WebUI counts whole seconds")
-        return instant.us // 1_000_000
-
-    def _date(self, turns: list[_Turn], created: int | None) -> None:
-        """One time a turn: its first known one, else that of the turn before it, else the conversation's. Null if there is none."""
-        for turn in turns:
-            known = [message.time for message in turn.messages if message.time.us is not None]
-            for _ in turn.messages[len(known) :] if known else ():
-                self.account.lose("unknown_time", "an answer has one time, that of its first dated message")
-            if known:
-                turn.seconds = self._seconds(known[0])
-                self.account.carry("time")
-                self.account.lose("time", "an answer has one time, that of its first dated message", len(known) - 1)
-                continue
-            turn.seconds = turn.above.seconds if turn.above is not None else created
-            if turn.seconds is None:
-                self.account.carry("unknown_time", len(turn.messages))
-            else:
-                reason = "written as the time of the message before it, or of the conversation: Open WebUI would write now"
-                self.account.lose("unknown_time", reason, len(turn.messages))
+        return us // 1_000_000
 
     # --- messages ---
 
-    def _message(self, turn: _Turn, models: list[str]) -> Json:
+    def _message(self, turn: Turn, models: list[str]) -> Json:
         shown = _Shown(turn, self.attachments, self.account)
         value: dict[str, Json] = {
             "id": turn.id,
@@ -252,7 +186,7 @@ class _Chat:
             "childrenIds": [below.id for below in turn.below],
             "role": turn.role,
             "content": shown.content(),
-            "timestamp": turn.seconds,
+            "timestamp": self._seconds(turn.us, own=turn.dated),
             **({"files": shown.files} if shown.files else {}),
             **({"sources": shown.sources} if shown.sources else {}),
         }
@@ -265,11 +199,12 @@ class _Chat:
             self.account.carry("model", int(bool(message.model) and (turn.role == "assistant")))
             if message.role not in ("user", "assistant", "tool"):
                 self.account.lose("role", "written as an answer: Open WebUI knows the roles user and assistant")
-        undated = all(message.time.us is None for message in turn.messages)
-        if len(turn.messages) > 1 or undated:
+        merged = len(turn.messages) - 1
+        self.account.lose("message_boundary", "messages merged into one answer (their ids are kept under `souviens`)", merged)
+        if merged or not turn.dated:
             value["souviens"] = {
                 "messages": [message.provider_id or message.id for message in turn.messages],
-                **({"time": "unknown"} if undated else {}),
+                **({} if turn.dated else {"time": "unknown"}),
             }
         return value
 
@@ -280,7 +215,7 @@ class _Chat:
 class _Shown:
     """The parts of a turn as Open WebUI has them: `output` items, and the content that shows them."""
 
-    def __init__(self, turn: _Turn, attachments: dict[str, Attachment], account: Account) -> None:
+    def __init__(self, turn: Turn, attachments: dict[str, Attachment], account: Account) -> None:
         self.turn, self.attachments, self.account = turn, attachments, account
         self.items: list[dict[str, Json]] = []
         self.files: list[Json] = []

@@ -1,0 +1,203 @@
+"""Gemini: what Google Takeout gives out of it. Takeout knows no chats, only what an account did and when (My Activity).
+
+    activity.py    a row of My Activity, and which row came before it
+    pages.py       My Activity as HTML, which is what Takeout writes unless it is asked for JSON
+    workspace.py   Gemini in Gmail, Docs and Sheets: conversations
+    gems.py        gems
+    markup.py      answers are HTML: the words of them
+    moments.py     times in the language of the account
+
+Every Google product writes files of the same names and shapes. A row is Gemini's if Google says so of the row (`is_gemini`);
+rows of other products in the same file stay what they are, bytes between ours. Since September 2026 most rows link to their
+conversation; before that none did, and then a row is a conversation of its own: nothing is joined for lying near in time.
+
+Sources: formats.md 3 with the counts of three measured exports, and the public readers it names; for Workspace and gems, code that
+reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Set
+from io import BytesIO
+from itertools import islice
+
+from souviens.delivery import Delivery, Entry, Peek, peek
+from souviens.formats import Bytes, Guide, Locations, Place
+from souviens.formats._dialogue import loaded, refused
+from souviens.formats._fields import NOT_UTF8
+from souviens.formats.gemini import activity, gems, pages, workspace
+from souviens.formats.gemini.activity import ANSWER, PROMPT, Chain, Room
+from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, locate
+from souviens.records import Json, Reading, Treatment
+
+NAME = "gemini"
+TITLE = "Gemini (Google Takeout)"
+READER = 1
+SUPPORT = "real"
+PLAIN = frozenset({"cell", "gem"})
+GUIDE = Guide(
+    get=(
+        "takeout.google.com > Deselect all > My Activity",
+        "All activity data included > Deselect all > Gemini Apps",
+        "Multiple formats > Activity records: JSON instead of HTML (both are read)",
+        "Next step > Create export; gems are the product Gemini of the same page",
+    ),
+    bring=("gemini.google.com > Settings > Import memory to Gemini", "paste memories.txt, or upload a zip of chats (text only)"),
+    notes=(
+        "Not what is called Gemini in Takeout's list: that is gems only.",
+        "The import is for personal accounts of adults, and not offered in the EEA, Switzerland and the United Kingdom.",
+    ),
+)
+_LOOKED = 1 << 20  # bytes of a page until its first row: its style sheet alone is some 150 KB
+_ROWS = 2_000  # of a file, in which one of Gemini's is looked for
+_SPACE = re.compile(rb"[ \t\r\n]*")
+
+
+# --- what it is -------------------------------------------------------------------------------------------------------
+
+
+def identify(delivery: Delivery) -> str | None:
+    """ "rows", "page": My Activity as JSON or HTML. "workspace": conversations of Workspace. "gems": nothing but gems."""
+    kinds = {_kind(entry, delivery.peek(entry)) for entry in delivery.entries}
+    return next((shape for shape in ("rows", "page", "workspace", "gems") if shape in kinds), None)
+
+
+def _kind(entry: Entry, seen: Peek) -> str:
+    if seen.look == "object":
+        return "workspace" if workspace.is_conversation(seen.first) else ""
+    if seen.look == "array" and seen.has("title", "time"):
+        return "rows" if any(map(_is_row, seen.sample)) or _has_row(entry) else ""
+    if seen.look == "html" or (seen.look == "text" and b"<div" in seen.head):
+        head = entry.head(_LOOKED)
+        if gems.is_gems(head):
+            return "gems"
+        return "page" if any(isinstance(piece, Slice) for piece in pages.cut_page(BytesIO(head), "")) else ""
+    return ""
+
+
+def _is_row(value: Json) -> bool:
+    return isinstance(value, dict) and "time" in value and activity.is_gemini(value)
+
+
+def _has_row(entry: Entry) -> bool:
+    """Whether a file that begins with another product's rows has one of Gemini's."""
+    with entry.open() as stream:
+        pieces = (piece for piece in cut_elements(stream, path="", kind="row") if isinstance(piece, Slice))
+        return any(_is_row(piece.value) for piece in islice(pieces, _ROWS))
+
+
+def plan(delivery: Delivery) -> dict[str, Treatment]:
+    """What is Gemini's is cut. Logins of the account are withheld; other products' files are kept as they are."""
+    found: dict[str, Treatment] = {}
+    for entry in delivery.entries:
+        seen = delivery.peek(entry)
+        if _kind(entry, seen):
+            found[entry.name] = "cut"
+        elif seen.look in ("html", "text") and (seen.head.startswith(b"Gaia ID,") or b"Google Account ID" in seen.head):
+            found[entry.name] = "withhold"
+    return found
+
+
+def sidecars(delivery: Delivery) -> dict[str, Json]:
+    """Which row came before which, and the names of all files, for attachments."""
+    chain = Chain()
+    for entry in delivery.entries:
+        if _kind(entry, delivery.peek(entry)) in ("rows", "page"):
+            for piece in cut(entry):
+                if isinstance(piece, Slice):
+                    row, room = _row(piece)
+                    chain.add(row, room)
+    return {"chain": chain.closed(), "files": frozenset(entry.name for entry in delivery.entries)}
+
+
+def cut(entry: Entry) -> Iterator[Glue | Slice]:
+    """One slice a row, a conversation of Workspace, or a gem."""
+    kind = _kind(entry, peek(entry))
+    if kind == "gems":
+        yield from gems.cut_gems(entry)
+        return
+    with entry.open() as stream:
+        if kind == "page":
+            yield from pages.cut_page(stream, entry.name)
+        elif kind == "workspace":
+            yield from cut_elements(stream, path=entry.name, kind="workspace")
+        else:
+            for piece in cut_elements(stream, path=entry.name, kind="row"):
+                other = isinstance(piece, Slice) and isinstance(piece.value, dict) and not activity.is_gemini(piece.value)
+                yield Glue(piece.data) if other else piece
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read(slice: Slice, sidecars: Json) -> Reading:
+    """One row, conversation or gem into records. Content it cannot use becomes a Problem; nothing is raised for it."""
+    if slice.kind == "gem":
+        return gems.read(slice)
+    if slice.kind == "workspace":
+        return workspace.CONVERSATIONS.read(slice, sidecars)
+    if slice.kind == "cell" and not _is_utf8(slice.data):
+        return refused(slice, NOT_UTF8)
+    row, room = _row(slice)
+    return activity.read(row, room, sidecars)
+
+
+def locations(slice: Slice) -> Locations:
+    """The title of a row is its prompt, "safeHtmlItem" its answer; in a page, what stands between the line breaks."""
+    if slice.kind == "gem":
+        return {}
+    if slice.kind == "workspace":
+        return workspace.CONVERSATIONS.locations(slice)
+    row, room = _row(slice)
+    at = activity.dialogue(row, room).locations(row)
+    if slice.kind == "row":
+        return at
+    cells = pages.cells_of(slice.data)
+    spans = {PROMPT: cells.prompt, ANSWER: cells.answer}
+    return {id: Bytes(*((spans[str(path[0])] if path else None) or (0, len(slice.data)))) for id, path in at.items()}
+
+
+def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
+    """With a prompt goes all that its row says of it: attachments, notes, fields that nobody knows."""
+    if slice.kind == "gem":
+        return [*gems.traces(slice, ids)]
+    if slice.kind == "workspace":
+        return []
+    row, room = _row(slice)
+    at = activity.dialogue(row, room).locations(row)
+    if not any(at.get(id) == (PROMPT,) for id in ids):
+        return []
+    if slice.kind == "row":
+        return [Place((name,)) for name in activity.prompt_fields(row.value)]
+    aside = pages.cells_of(slice.data).aside
+    return [Bytes(*aside)] if aside and aside.end > aside.start else []
+
+
+def value(slice: Slice) -> Json:
+    """What a row of a page or a gem says, as JSON."""
+    return gems.value(slice.data) if slice.kind == "gem" else pages.row_of(slice.data)
+
+
+def _row(slice: Slice) -> tuple[Slice, Room]:
+    """The slice of a row, decoded, and the room that its prompt and answer take."""
+    if slice.kind == "cell":
+        row = Slice(slice.kind, slice.path, slice.where, slice.data, pages.row_of(slice.data), Flaws())
+        return row, pages.room_of(slice.data)
+    slice = loaded(slice)
+    return slice, Room(_room(slice.data, PROMPT), _room(slice.data, ANSWER))
+
+
+def _room(data: bytes, key: str) -> int:
+    """The bytes of a value and the spaces behind it, which an erasure turns into null and more spaces."""
+    span = locate(data, (key,))
+    match = _SPACE.match(data, span[1]) if span else None
+    return match.end() - span[0] if span and match else 0
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

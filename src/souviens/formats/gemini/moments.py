@@ -1,0 +1,100 @@
+"""Times as Takeout's pages write them, in the language of the account: "May 19, 2026, 7:07:02 PM GMT-03:00", "10 de mai. de 2026,
+03:46:09 BRT", "2026年6月19日 12:23:08 CST", "04.05.2026, 06:07:08 MESZ".
+
+A time is read only where it can be read in one way. Abbreviations that several zones share (CST, IST, BST) leave it a wall time.
+"""
+
+from __future__ import annotations
+
+import re
+
+from souviens.canon import Instant, rfc3339, unknown
+
+_CLOCK = re.compile(r"(?P<before>[^\d\s]*)\s*\b(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)\b\s*(?P<after>.*)", re.DOTALL)
+_HALVES = {
+    "am": 0,
+    "a.m.": 0,
+    "a. m.": 0,
+    "오전": 0,
+    "上午": 0,
+    "午前": 0,
+    "pm": 12,
+    "p.m.": 12,
+    "p. m.": 12,
+    "오후": 12,
+    "下午": 12,
+    "午後": 12,
+}
+_HALF = re.compile("|".join(re.escape(word) for word in sorted(_HALVES, key=len, reverse=True)), re.IGNORECASE)
+_OFFSET = re.compile(r"(?:GMT|UTC)?\s*([+\-−])(\d{1,2})(?::?(\d\d))?")
+_ZONES = {
+    "z": 0, "utc": 0, "gmt": 0, "wet": 0, "west": 1, "cet": 1, "cest": 2, "mez": 1, "mesz": 2, "seč": 1, "selč": 2, "eet": 2,
+    "eest": 3, "msk": 3, "brt": -3, "brst": -2, "edt": -4, "est": -5, "cdt": -5, "mdt": -6, "mst": -7, "pdt": -7, "pst": -8,
+    "jst": 9, "kst": 9, "aest": 10, "aedt": 11,
+}  # fmt: skip
+# The beginnings of a month's name, where it is one month in every language ("lis" is not: November in Polish, October in Croatian).
+_MONTHS = (
+    "jan ene gen led sty янв ιαν", "feb fév fev úno lut фев φεβ", "mar mär mrt bře мар", "apr avr abr dub kwi апр",
+    "may mai maj mei mag kvě май мая μαΐ", "jun juin giu čvn cze июн ιουν", "jul juil lug čvc июл ιουλ",
+    "aug août ago sie авг", "sep set zář wrz сен", "oct okt out ott říj paź окт", "nov ноя νοε",
+    "dec dez déc dic des pro gru дек δεκ",
+)  # fmt: skip
+_MONTH = {name: month for month, names in enumerate(_MONTHS, 1) for name in names.split()}
+_WORD = re.compile(r"[^\W\d_]+")
+_LONGEST = 60  # characters
+
+
+def looks_like_time(text: str) -> bool:
+    """Whether a line is nothing but a date with a time of day, in whatever language."""
+    match = _CLOCK.search(text) if len(text) <= _LONGEST else None
+    return match is not None and re.search(r"\b[12]\d{3}\b|[12]\d{3}年", text[: match.start("hour")]) is not None
+
+
+def moment(given: str) -> Instant:
+    """A time as it stands on a page, or unknown with the reason."""
+    instant = rfc3339(given)
+    if instant.us is not None:
+        return instant
+    text = " ".join(given.split())
+    clock = _CLOCK.search(text) if len(text) <= _LONGEST else None
+    day = _date(text[: clock.start("hour")]) if clock else ""
+    if clock is None or not day:
+        return unknown("not a date", given)
+    hour, after = int(clock["hour"]), clock["after"]
+    half = _HALF.match(after) or _HALF.search(clock["before"])
+    if half:
+        hour = hour % 12 + _HALVES[half[0].lower()]
+        after = _HALF.sub("", after, count=1)
+    read = rfc3339(f"{day}T{hour:02}:{clock['minute']}:{clock['second']}{_zone(after.strip())}")
+    return unknown("not a date", given) if read.us is None else Instant(given=given, us=read.us, zone=read.zone)
+
+
+def _date(text: str) -> str:
+    """ISO date of the words before the clock, "" if there is none or more than one way to read it."""
+    numbers = re.findall(r"\d+", text)
+    year = next((n for n in numbers if len(n) == 4), "")
+    numbers = [n for n in numbers if n != year]
+    if not year or len(numbers) > 2:
+        return ""
+    month = next((found for word in _WORD.findall(text.lower()) if (found := _month(word))), 0)
+    if month:
+        return f"{year}-{month:02}-{numbers[0]:0>2}" if len(numbers) == 1 else ""
+    if len(numbers) != 2:
+        return ""
+    first, second = numbers
+    if text.strip().startswith(year):
+        return f"{year}-{first:0>2}-{second:0>2}"
+    if "." in text or int(first) > 12:
+        return f"{year}-{second:0>2}-{first:0>2}"
+    return f"{year}-{first:0>2}-{second:0>2}" if int(second) > 12 else ""
+
+
+def _month(word: str) -> int:
+    return next((_MONTH[word[:length]] for length in (4, 3) if word[:length] in _MONTH), 0)
+
+
+def _zone(text: str) -> str:
+    if match := _OFFSET.fullmatch(text):
+        return f"{'+' if match[1] == '+' else '-'}{match[2]:0>2}:{match[3] or '00'}"
+    hours = _ZONES.get(text.lower())
+    return "" if hours is None else f"{'-' if hours < 0 else '+'}{abs(hours):02}:00"

@@ -1,0 +1,165 @@
+"""Rows of the database that are no chats: memories, folders, knowledge, notes, and the channels people talk in."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from souviens.canon import Instant, make_id
+from souviens.formats import Place
+from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded
+from souviens.formats._fields import Fields, Unknown
+from souviens.formats._statements import NO_WORDS, Statement, stated, whole
+from souviens.formats.openwebui import known
+from souviens.formats.openwebui.chats import folder_id
+from souviens.jsonspan import Slice
+from souviens.records import Document, Head, Json, Memory, Reading, Text, Topic
+
+_TYPES = {"user": "profile", "context": "fact"}
+
+
+def read(slice: Slice) -> Reading:
+    return stated(slice, _STATEMENTS[slice.kind])
+
+
+def traces(slice: Slice, ids: Set[str]) -> list[Place]:
+    return whole(read(slice), ids)
+
+
+def _memory(fields: Fields, unknown: Unknown) -> Memory | str:
+    """What the client keeps for later chats, written by the person or by a model: it does not say by whom."""
+    id, text = fields.identifier("id"), fields.text("content")
+    type = fields.left.get("type")
+    kind = _TYPES.get(type, "fact") if isinstance(type, str) else "fact"
+    created, updated = fields.epoch("created_at"), fields.epoch_updated("updated_at")
+    if not text:
+        return NO_WORDS
+    return Memory(
+        id=make_id("y", known.PROVIDER, kind, id or text),
+        kind=kind,
+        text=text,
+        authority="imported",
+        provider=known.PROVIDER,
+        provider_id=id,
+        created=created,
+        updated=updated,
+        extra=fields.rest(known.MEMORY, "memory", unknown),
+    )
+
+
+def _folder(fields: Fields, unknown: Unknown) -> Topic:
+    data = fields.inner("data")
+    instructions = data.text("system_prompt") if data else ""
+    fields.tidy("data")
+    parent = fields.left.get("parent_id")
+    name, above = fields.text("name"), folder_id(parent) if isinstance(parent, str) and parent else None
+    return _topic(fields, "project", name, known.FOLDER, unknown, parent=above, instructions=instructions)
+
+
+def _knowledge(fields: Fields, unknown: Unknown) -> Topic:
+    """A collection of files, with the text that was read out of each."""
+    files = fields.items("file")
+    documents = tuple(_document(Fields(file), unknown) for file in files if isinstance(file, dict))
+    if others := [file for file in files if not isinstance(file, dict)]:
+        fields.left["file"] = others
+    name, summary = fields.text("name"), fields.text("description")
+    return _topic(fields, "topic", name, known.KNOWLEDGE, unknown, summary=summary, documents=documents)
+
+
+def _document(fields: Fields, unknown: Unknown) -> Document:
+    data = fields.inner("data")
+    text = data.text("content") if data else ""
+    fields.tidy("data")
+    id, name, created = fields.identifier("id"), fields.text("filename"), fields.epoch("created_at")
+    return Document(name, text, id, created, fields.rest(known.DOCUMENT, "file", unknown))
+
+
+def _note(fields: Fields, unknown: Unknown) -> Topic:
+    """A note is a text of the person's; the same text stands in it as HTML and as the editor's own tree."""
+    title, data = fields.text("title"), fields.inner("data")
+    content = data.inner("content") if data else None
+    text = content.text("md") if content else ""
+    if data is not None:
+        data.tidy("content")
+    fields.tidy("data")
+    return _topic(fields, "topic", title, known.NOTE, unknown, documents=(Document(title, text),) if text else ())
+
+
+def _time(fields: Fields, key: str) -> Instant:
+    """In seconds, of notes and channels in nanoseconds."""
+    value = fields.left.get(key)
+    return fields.epoch(key, unit=10**9 if type(value) is int and abs(value) >= 10**17 else 0)
+
+
+def _topic(
+    fields: Fields,
+    kind: str,
+    name: str,
+    seen: frozenset[str],
+    unknown: Unknown,
+    *,
+    parent: str | None = None,
+    summary: str = "",
+    instructions: str = "",
+    documents: tuple[Document, ...] = (),
+) -> Topic:
+    id, created = fields.identifier("id"), _time(fields, "created_at")
+    updated = _time(fields, "updated_at") if "updated_at" in fields.left else None
+    return Topic(
+        id=make_id("t", known.PROVIDER, *([id] if id else ["", name])),
+        kind=kind,
+        name=name,
+        provider=known.PROVIDER,
+        provider_id=id,
+        parent=parent,
+        summary=summary,
+        instructions=instructions,
+        documents=documents,
+        created=created,
+        updated=updated,
+        extra=fields.rest(seen, kind, unknown),
+    )
+
+
+_STATEMENTS: dict[str, Statement] = {"memory": _memory, "folder": _folder, "knowledge": _knowledge, "note": _note}
+
+
+# --- channels ---------------------------------------------------------------------------------------------------------
+
+
+def _channel_id(slice: Slice) -> Identity:
+    value = loaded(slice).value
+    id, name = value.get("id"), value.get("name")
+    return Identity(id if isinstance(id, str) and id else None, (name,) if isinstance(name, str) else ())
+
+
+def _posts(value: Json) -> list[Node]:
+    """Posts follow one another; an answer in a thread hangs from the post it answers."""
+
+    def parent(post: dict[str, Json]) -> str | None:
+        above = post.get("parent_id")
+        return above if isinstance(above, str) and above else None
+
+    nodes = list_nodes(value.get("message"), "message", id="id", parent=parent)
+    return [node if node.parent else node._replace(parent=PREVIOUS) for node in nodes]
+
+
+def _channel(fields: Fields, desk: Desk) -> Head:
+    fields.identifier("id")
+    if isinstance(fields.left.get("message"), list) and not any(fields.left["message"]):
+        del fields.left["message"]
+    return Head(fields.text("name"), _time(fields, "created_at"), _time(fields, "updated_at"))
+
+
+def _post(fields: Fields, desk: Desk) -> Draft:
+    """A model that was called into the channel is named in `meta`."""
+    fields.identifier("id")
+    fields.identifier("parent_id")
+    meta = fields.left.get("meta")
+    model = meta.get("model_id") if isinstance(meta, dict) else None
+    time, updated = _time(fields, "created_at"), _time(fields, "updated_at") if "updated_at" in fields.left else None
+    words = fields.text("content")
+    role = "assistant" if isinstance(model, str) and model else "user"
+    return Draft(role, time, [Text(words)] if words else [], model=model if role == "assistant" else None, updated=updated)
+
+
+CHANNELS = Dialogue(known.PROVIDER, _channel_id, _posts, _channel, _post, known_head=known.CHANNEL, known_message=known.POST)

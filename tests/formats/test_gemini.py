@@ -1,0 +1,374 @@
+"""Gemini out of Takeout: rows are told apart by what Google says of them, joined only by a link, and nothing of them is lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from souviens import formats
+from souviens.canon import utc
+from souviens.delivery import open_delivery
+from souviens.formats import gemini
+from souviens.formats.gemini import activity, markup, moments, pages
+from souviens.jsonspan import Slice
+from souviens.port.erasing import erase
+from souviens.port.giving import give_back
+from souviens.port.intake import take_in
+from souviens.records import Conversation, File, Json, Message, Text, active_path, spoken
+from souviens.vault import Vault
+from tests.golden import FIXTURES, readings
+from tests.port.given import records, write
+
+CASES = FIXTURES / "gemini"
+APP = "https://gemini.google.com/app/"
+
+
+def row(title: str, time: str = "2026-05-06T07:08:09.000Z", answer: str = "", **fields: Json) -> dict[str, Json]:
+    html = {"safeHtmlItem": [{"html": answer}]} if answer else {}
+    return {"header": "Gemini Apps", "title": title, "time": time, "products": ["Gemini Apps"], **html, **fields}
+
+
+def linked(*ids: str) -> dict[str, Json]:
+    return {"details": [{"name": APP + id, "url": APP + id} for id in ids]}
+
+
+def read(path: Path) -> list[Conversation]:
+    """The conversations of a delivery, one a slice."""
+    with open_delivery(path) as delivery:
+        return [found for _, reading in readings(formats.reader("gemini"), delivery) for found in reading.conversations]
+
+
+def stored(vault: Vault) -> list[Conversation]:
+    found = [vault.store.pack(seq) for seq, kind, _ in vault.store.live() if kind == "conversation"]
+    return [record for record in found if isinstance(record, Conversation)]
+
+
+def said(messages: tuple[Message, ...]) -> list[tuple[str, str]]:
+    return [(message.role, spoken(message)) for message in messages]
+
+
+# --- whose rows -------------------------------------------------------------------------------------------------------
+
+
+def test_other_products_under_the_same_name_are_refused(tmp_path: Path) -> None:
+    decoy = [
+        {
+            "header": "YouTube",
+            "title": "Watched Gemini Apps in ten minutes",
+            "time": "2026-01-01T00:00:00Z",
+            "products": ["YouTube"],
+        },
+        {"header": "Search", "title": "Searched for gemini", "titleUrl": "https://www.google.com/search?q=gemini", "time": "x"},
+    ]
+    with open_delivery(write(tmp_path / "MyActivity.json", decoy)) as delivery:
+        assert gemini.identify(delivery) is None
+
+
+def test_rows_of_other_products_in_a_mixed_file_are_bytes_between_ours(vault: Vault, tmp_path: Path) -> None:
+    mixed = [{"header": "Search", "title": "Prompted nothing", "time": "x", "products": ["Search"]}] * 9 + [
+        row("Prompted me", answer="a")
+    ]
+    path = write(tmp_path / "MyActivity.json", mixed)
+    receipt = take_in(vault, path)
+    assert receipt.read.conversations == 1
+    assert give_back(vault, receipt.id, tmp_path / "back").identical
+
+
+def test_a_visit_to_gemini_is_the_browsers() -> None:
+    visit = {"header": "Chrome", "title": "Visited Google Gemini", "titleUrl": APP + "abc", "time": "x", "products": ["Chrome"]}
+    assert not activity.is_gemini(visit)
+    assert activity.is_gemini({"title": "…", "titleUrl": APP + "abc", "time": "x"})
+
+
+def test_an_app_called_gemini_is_not_gemini() -> None:
+    assert not activity.is_gemini({"header": "Google Gemini", "title": "Used Google Gemini", "time": "x", "products": ["Android"]})
+    assert activity.is_gemini({"header": "Εφαρμογές Gemini", "title": "…", "time": "x"})
+
+
+def test_a_page_is_told_by_its_header_cell_not_by_what_is_in_it(tmp_path: Path) -> None:
+    page = (CASES / "page.html").read_text(encoding="utf-8")
+    youtube = page.replace("Gemini Apps<br></p>", "YouTube<br></p>").replace("&emsp;Gemini Apps", "&emsp;YouTube")
+    youtube = youtube.replace("Gemini-Apps", "YouTube").replace('header-cell mdl-cell mdl-cell--12-col"></p>', "")
+    with open_delivery(write(tmp_path / "MyActivity.html", youtube.replace(APP, "https://x.example/").encode())) as delivery:
+        assert gemini.identify(delivery) is None
+
+
+# --- conversations ----------------------------------------------------------------------------------------------------
+
+
+def test_rows_of_one_link_are_one_conversation_and_newest_first_is_turned_round(vault: Vault, tmp_path: Path) -> None:
+    rows = [
+        row(f"Prompted {n}", f"2026-05-06T07:0{n}:00.000Z", f"<p>answer {n}</p>", **linked("abcdef0123456789")) for n in (3, 2, 1)
+    ]
+    take_in(vault, write(tmp_path / "MyActivity.json", rows))
+    (whole,) = stored(vault)
+    assert whole.provider_id == "abcdef0123456789"
+    assert whole.head.extra["graph"] == "file order"
+    assert [text for _, text in said(whole.messages)] == ["1", "answer 1", "2", "answer 2", "3", "answer 3"]
+    assert len(active_path(whole)) == 6
+
+
+def test_a_file_that_is_oldest_first_is_not_turned_round(vault: Vault, tmp_path: Path) -> None:
+    rows = [row(f"Prompted {n}", f"2026-05-06T07:0{n}:00.000Z", **linked("abcdef0123456789")) for n in (1, 2, 3)]
+    take_in(vault, write(tmp_path / "MyActivity.json", rows))
+    assert [text for _, text in said(stored(vault)[0].messages)] == ["1", "2", "3"]
+
+
+def test_no_session_is_invented_for_rows_without_a_link(tmp_path: Path) -> None:
+    rows = [row(f"Prompted {n}", f"2026-05-06T07:08:0{n}.000Z", "<p>yes</p>") for n in range(5)]
+    found = read(write(tmp_path / "MyActivity.json", rows))
+    assert len({c.id for c in found}) == 5
+    assert all("graph" not in c.head.extra and c.provider_id is None and c.head.title == "" for c in found)
+
+
+def test_colliding_times_stay_two_conversations(tmp_path: Path) -> None:
+    found = read(
+        write(tmp_path / "MyActivity.json", [row("Prompted one", answer="<p>1</p>"), row("Prompted two!", answer="<p>2</p>")])
+    )
+    assert len({c.id for c in found}) == 2
+
+
+def test_a_row_that_names_several_conversations_is_not_joined_and_says_so(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.json", [row("Branched x", **linked("aaaaaaaa", "bbbbbbbb")), row("Prompted y", **linked("aaaaaaaa"))]
+    )
+    branched, other = read(path)
+    assert branched.provider_id is None and branched.id != other.id
+    assert branched.head.extra["not joined"] == "the row names 2 conversations"
+    assert branched.head.extra["details"] == linked("aaaaaaaa", "bbbbbbbb")["details"]
+
+
+@pytest.mark.parametrize("url", [APP + "c/abc-1?hl=en", APP + "abc-1#x", "https://gemini.google.com/u/2/app/abc-1"])
+def test_a_title_url_names_a_conversation_too(tmp_path: Path, url: str) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row("Prompted y", titleUrl=url)]))
+    assert found.provider_id == "abc-1"
+
+
+def test_a_later_export_of_the_same_rows_adds_only_what_is_new(vault: Vault, tmp_path: Path) -> None:
+    older = [
+        row("Prompted 1", "2026-05-06T07:01:00Z", "<p>a</p>", **linked("abcdef01")),
+        row("Prompted alone", "2026-05-05T07:01:00Z"),
+    ]
+    newer = [row("Prompted 2", "2026-05-06T07:02:00Z", "<p>b</p>", **linked("abcdef01")), *older]
+    take_in(vault, write(tmp_path / "1.json", older))
+    receipt = take_in(vault, write(tmp_path / "2.json", newer))
+    assert receipt.new.conversations == 0 and receipt.new.messages == 2
+    whole = next(c for c in stored(vault) if c.provider_id)
+    assert [text for _, text in said(whole.messages)] == ["1", "a", "2", "b"]
+
+
+# --- what a row says --------------------------------------------------------------------------------------------------
+
+
+def test_several_safe_html_items_are_joined(tmp_path: Path) -> None:
+    (found,) = read(
+        write(tmp_path / "a.json", [row("Prompted x", safeHtmlItem=[{"html": "<p>one</p>"}, {"html": "<ul><li>two</li></ul>"}])])
+    )
+    answer = found.messages[1]
+    assert answer.parts == (Text("one\n\n- two"),)
+    assert answer.extra["safeHtmlItem"] == [{"html": "<p>one</p>"}, {"html": "<ul><li>two</li></ul>"}]
+
+
+def test_a_missing_answer_makes_no_message(tmp_path: Path) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row("Prompted x")]))
+    assert said(found.messages) == [("user", "x")]
+
+
+def test_an_image_only_prompt_does_not_vanish(tmp_path: Path) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row("Prompted ", imageFile="gate.jpg")]))
+    (message,) = found.messages
+    assert message.role == "user"
+    assert [part.pointer for part in message.parts if isinstance(part, File)] == ["gate.jpg"]
+
+
+@pytest.mark.parametrize("title", ["Created Gemini Canvas titled x", "Gave feedback: Bad response", "Used an Assistant feature"])
+def test_what_is_no_prompt_is_kept_and_put_in_nobodys_mouth(tmp_path: Path, title: str) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row(title)]))
+    assert said(found.messages) == [("activity", title)]
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Eingegebener Prompt: x",
+        "送信したメッセージ: x",
+        "Υποβλήθηκε το ερώτημα x",
+        "Has dicho: x",
+        "Prompted\u00a0x",
+        "Asked Bard: x",
+        "已提示：x",
+    ],
+)
+def test_localised_verbs_are_taken_off_and_kept_beside(tmp_path: Path, title: str) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row(title)]))
+    assert said(found.messages) == [("user", "x")]
+    assert found.messages[0].extra["title"] == title
+
+
+def test_a_verb_nobody_knows_stays_and_an_answer_makes_it_a_prompt(tmp_path: Path) -> None:
+    answered, alone = read(
+        write(tmp_path / "a.json", [row("Gevraagd: x", answer="<p>y</p>"), row("Gevraagd: x", "2026-01-01T00:00:00Z")])
+    )
+    assert said(answered.messages) == [("user", "Gevraagd: x"), ("assistant", "y")]
+    assert said(alone.messages) == [("activity", "Gevraagd: x")]
+
+
+def test_times_without_milliseconds_are_as_exact_as_they_are(tmp_path: Path) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row("Prompted x", "2026-05-06T07:08:09Z")]))
+    assert found.messages[0].time.given == "2026-05-06T07:08:09Z"
+
+
+def test_attachments_are_found_beside_their_row() -> None:
+    with open_delivery(CASES / "takeout") as delivery:
+        found = [a for _, r in readings(formats.reader("gemini"), delivery) for c in r.conversations for a in c.attachments]
+    assert {a.pointer: a.member for a in found if a.member} == {
+        "wall-left-3b9.png": "Takeout/My Activity/Gemini Apps/wall-left-3b9.png"
+    }
+    assert all(a.member or a.missing for a in found)
+
+
+def test_the_account_is_withheld(vault: Vault) -> None:
+    receipt = take_in(vault, CASES / "takeout")
+    assert [w.path for w in receipt.withheld] == ["Takeout/Google Account/somebody.SubscriberInfo.html"]
+    assert b"somebody@mail.example" not in b"".join(records(vault).values())
+
+
+def test_gems_are_topics_with_their_instructions(vault: Vault) -> None:
+    take_in(vault, CASES / "takeout")
+    topics = [json.loads(data) for (kind, _), data in records(vault).items() if kind == "topic"]
+    assert {t["name"]: t["instructions"] for t in topics} == {
+        "Hedge Helper": "You know hedges.\nAnswer in two sentences & name the month.",
+        "Leiser Lektor": "Streiche jedes dritte Adjektiv.",
+    }
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_says_what_the_rows_say(vault: Vault) -> None:
+    take_in(vault, CASES / "page.html")
+    whole = next(c for c in stored(vault) if c.provider_id == "c0ffee1234567890")
+    roles = [role for role, _ in said(whole.messages)]
+    assert roles == ["user", "assistant", "user", "assistant"]
+    assert said(whole.messages)[2:] == [("user", "And how long\ndoes it keep?"), ("assistant", "A week, **covered**.\n\ncold")]
+
+
+def test_a_time_inside_a_prompt_does_not_divide_it() -> None:
+    prompts = [spoken(c.messages[0]) for c in read(CASES / "page.html")]
+    assert "Meet at\nJan 5, 2026, 9:00:00 AM\nsays my note, is that a Monday?" in prompts
+
+
+def test_a_link_in_an_answer_names_no_conversation() -> None:
+    assert "elsewhere99" not in {c.provider_id for c in read(CASES / "page.html")}
+
+
+def test_without_a_time_nobody_is_said_to_have_spoken() -> None:
+    last = read(CASES / "page.html")[-1]
+    assert [message.role for message in last.messages] == ["activity"]
+    assert "Then there is none." in spoken(last.messages[0])
+
+
+def test_a_big_page_is_cut_in_bounded_memory() -> None:
+    cell = pages.cut_page(io.BytesIO((CASES / "page.html").read_bytes()), "")
+    one = next(piece for piece in cell if isinstance(piece, Slice)).data
+
+    class Endless(io.RawIOBase):
+        left = 40_000_000 // len(one)
+
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1) -> bytes:
+            count = min(self.left, size // len(one))
+            self.left -= count
+            return one * count
+
+    tracemalloc.start()
+    count = sum(isinstance(piece, Slice) for piece in pages.cut_page(Endless(), "page"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 40_000_000 // len(one)
+    assert peak < 8 * pages.CHUNK
+
+
+def test_a_page_of_another_encoding_refuses_its_rows_one_by_one(tmp_path: Path) -> None:
+    page = (CASES / "page.html").read_bytes().replace(b"Vier Minuten.", b"F\xfcnf Minuten.")
+    with open_delivery(write(tmp_path / "page.html", page)) as delivery:
+        read_ = [reading for _, reading in readings(formats.reader("gemini"), delivery)]
+    assert sum(len(reading.problems) for reading in read_) == 1
+    assert sum(len(reading.conversations) for reading in read_) == len(read_) - 1
+
+
+# --- erasing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", ["takeout", "page.html"])
+def test_an_erased_prompt_takes_its_attachments_along_and_leaves_the_answer(vault: Vault, case: str) -> None:
+    take_in(vault, CASES / case)
+    prompt = next(m for c in stored(vault) for m in c.messages if m.role == "user" and any(isinstance(p, File) for p in m.parts))
+    names = [part.pointer for part in prompt.parts if isinstance(part, File)]
+    kept = {m.id: m.hash for c in stored(vault) for m in c.messages if m.id != prompt.id}
+    erase(vault, [prompt.id])
+    assert {m.id: m.hash for c in stored(vault) for m in c.messages} == kept
+    slices = b"".join(vault.store.slice(id)[0] for id in vault.store.slices())
+    assert not any(name.encode() in slices for name in names)
+
+
+# --- words and times --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>a</p><p>b</p>", "a\n\nb"),
+        ("a<br>b &lt;c&gt;", "a\nb <c>"),
+        ("<ul><li><p>a</p></li><li>b<ul><li>c</li></ul></li></ul>", "- a\n- b\n  - c"),
+        ("<pre><code>x\n  y</code></pre>", "```\nx\n  y\n```"),
+        ("<p>see <a href='https://x.example'>x</a> <code>y</code></p>", "see [x](https://x.example) `y`"),
+        ("<script>no</script><style>no</style>yes", "yes"),
+        ("<table><tr><td>a</td><td>b</td></tr></table>", "| a | b |"),
+        ("<pre>x\n\n\n    y</pre>", "```\nx\n\n\n    y\n```"),
+        ("<h2>a</h2><ol><li>b</li><li>c</li></ol>d", "## a\n\n1. b\n2. c\n\nd"),
+        ("<![CDATA[ <b>open", "<![CDATA[ **open"),
+        ("1 < 2 && 3 > 2", "1 < 2 && 3 > 2"),
+        ("&#" + "9" * 5_000, "&#" + "9" * 5_000),
+    ],
+)
+def test_html_becomes_text(html: str, text: str) -> None:
+    assert markup.plain_text(html) == text
+
+
+@pytest.mark.parametrize("piece", ["<", "<a ", "</", "<!--", '<a href="', "<a x='", "&", " ", "<pre>", "<li>", "<b>"])
+def test_no_markup_takes_long(piece: str) -> None:
+    body = piece * (200_000 // len(piece))
+    started = time.monotonic()
+    for cell in ("mdl-typography--body-1", "mdl-typography--caption"):
+        pages.row_of(f'<div class="outer-cell"><div class="content-cell {cell}">{body}</div></div>'.encode())
+    moments.moment(body)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("given", "instant"),
+    [
+        ("May 19, 2026, 7:07:02\u202fPM GMT-03:00", "2026-05-19T22:07:02Z"),
+        ("10 de mai. de 2026, 03:46:09 BRT", "2026-05-10T06:46:09Z"),
+        ("04.05.2026, 06:07:08 MESZ", "2026-05-04T04:07:08Z"),
+        ("2024. 10. 19. 오전 9:15:07 KST", "2024-10-19T00:15:07Z"),
+        ("Jan 2, 2026, 12:00:17 AM EST", "2026-01-02T05:00:17Z"),
+        ("3/4/2026, 10:00:00", None),
+        ("Feb 30, 2026, 3:08:20 PM EST", None),
+    ],
+)
+def test_localised_times(given: str, instant: str | None) -> None:
+    found = moments.moment(given)
+    assert (found.given, utc(found.us)) == (given, instant)
+
+
+def test_a_zone_that_several_share_leaves_a_wall_time() -> None:
+    assert moments.moment("2026年6月19日 12:23:08 CST").zone == "none"
