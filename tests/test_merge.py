@@ -80,7 +80,8 @@ def test_the_grouping_of_imports_does_not_matter(a: Conversation, b: Conversatio
 def says(head: Head) -> set[bytes]:
     """What a head says, statement by statement."""
     fields = {name for name in Head.__struct_fields__ if name != "extra" and getattr(head, name) != getattr(Head(), name)}
-    return {canonical((name, getattr(head, name))) for name in fields} | {canonical(("extra", *pair)) for pair in head.extra.items()}
+    extra = {canonical(("extra", *pair)) for pair in head.extra.items()}
+    return {canonical((name, getattr(head, name))) for name in fields} | extra
 
 
 @given(conversations(), conversations())

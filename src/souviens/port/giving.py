@@ -119,7 +119,8 @@ def choose(
 
     ids, among: conversation or memory ids; `among` may be empty, and then nothing is chosen. topics: Topic ids; what is in the
     topics below them is meant too. since, until: dates (until excluded) of when it began, or of its first message that has a time;
-    what has no known time is kept out by them. A memory that a person rejected is never chosen. Raises UsageError for a date that is none.
+    what has no known time is kept out by them. A memory that a person rejected is never chosen. Raises UsageError for a date that
+    is none.
     """
     start, end = (_day(day) if day else None for day in (since, until))
     records = [vault.store.pack(seq) for seq, _, _ in vault.store.live()]
