@@ -85,7 +85,7 @@ def test_add_answers_with_a_receipt_whose_numbers_add_up(empty: Desk, exports: P
 
     for kind, read in receipt["read"].items():
         assert read == sum(receipt[part][kind] for part in ("new", "changed", "unchanged")), kind
-    counted = {"conversations": 3, "messages": 11 + 1, "branch_points": 1, "attachments": 0, "memories": 0, "topics": 0}
+    counted = {"conversations": 3, "messages": 11 + 1, "branch_points": 1, "attachments": 0, "memories": 0, "topics": 1}
     assert receipt["read"] == counted
     assert [w["path"] for w in receipt["withheld"]] == ["user.json"]
     assert receipt["sha256"] == hashlib.sha256((exports / "chatgpt.zip").read_bytes()).hexdigest()

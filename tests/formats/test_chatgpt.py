@@ -14,8 +14,13 @@ from hypothesis import strategies as st
 
 from souviens.delivery import Delivery, Entry, open_delivery
 from souviens.formats import chatgpt
+from souviens.formats.chatgpt import capture
 from souviens.jsonspan import Flaws, Glue, Slice, decode, load, locate
+from souviens.port.erasing import erase
+from souviens.port.giving import give_back
+from souviens.port.intake import take_in
 from souviens.records import Conversation, Json, Message, Reading, ToolCall, active_path, branch_points, message_hash
+from souviens.vault import Vault
 from tests.golden import FIXTURES, expected, fixtures, golden, readings
 from tests.lossless import leaves, lost, paths, reading_leaves, replaced
 
@@ -95,9 +100,20 @@ def check_nothing_lost(slice: Slice, reading: Reading) -> None:
     if not reading.conversations:
         assert reading.problems
         return
-    assert not lost(without_graph(slice.value, reading), [reading])
+    paths = capture.places(slice.value)
+    if len(paths) > 1 and not any(problem.kind == "conversation" for problem in reading.problems):
+        assert not lost(capture.envelope(slice.value, paths), [reading])
+        for path, whole in zip(paths, reading.conversations, strict=True):
+            one = capture.at(slice.value, path)
+            check_nothing_lost(valued(one), chatgpt.read(valued(one), None))
+            assert [message.hash for message in conversation(valued(one)).messages] == [m.hash for m in whole.messages]
+        return
+    around = capture.envelope(slice.value, paths)
+    assert not lost(around, [reading])
     (whole,) = reading.conversations
-    mapping = slice.value["mapping"]
+    own = capture.at(slice.value, paths[0])
+    assert not lost([around, without_graph(own, reading)], [reading])
+    mapping = own["mapping"]
     read, refused = [message.provider_id for message in whole.messages], len(reading.problems)
     assert len(read) + refused == len(mapping) and read == [key for key in mapping if key in set(read)]
     for message in whole.messages:
@@ -131,7 +147,7 @@ ANY_JSON = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
     max_leaves=6,
 )
-SHAPES = [slice.value for case in CASES for slice, reading in opened(case) if reading.conversations]
+SHAPES = [slice.value for case in CASES for slice, reading in opened(case) if len(reading.conversations) == 1]
 PLACES = [list(paths(shape))[1:] for shape in SHAPES]
 
 
@@ -233,12 +249,12 @@ def test_a_blanked_message_leaves_a_placeholder_and_nothing_else_changes(case: P
             assert span is not None
             blank = b"null".ljust(span[1] - span[0])
             erased = load(Slice(slice.kind, slice.path, slice.where, slice.data[: span[0]] + blank + slice.data[span[1] :]))
-            check_erased(identity, reading.conversations[0], chatgpt.read(erased, None))
+            before = next(whole for whole in reading.conversations if identity in {message.id for message in whole.messages})
+            check_erased(identity, before, chatgpt.read(erased, None))
 
 
 def check_erased(identity: str, before: Conversation, reading: Reading) -> None:
-    (after,) = reading.conversations
-    assert after.id == before.id
+    (after,) = (whole for whole in reading.conversations if whole.id == before.id)
     assert [message.id for message in after.messages] == [message.id for message in before.messages]
     for old, new in zip(before.messages, after.messages, strict=True):
         if old.id == identity:
@@ -249,6 +265,17 @@ def check_erased(identity: str, before: Conversation, reading: Reading) -> None:
 
 
 # --- damage -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_flaw_in_an_envelope_refuses_the_smallest_unit() -> None:
+    ours = json.dumps(OURS)
+    bad = ours.replace('"hello"', '"hello", NaN')
+    reading = chatgpt.read(load(Slice("conversation", "c.json", "[3]", f'{{"a":{ours},"b":[{bad}],"c":"x"}}'.encode())), None)
+    assert [(problem.kind, problem.where) for problem in reading.problems] == [("message", "[3].b[0].mapping.a")]
+    assert [len(whole.messages) for whole in reading.conversations] == [2, 1]
+    reading = chatgpt.read(load(Slice("conversation", "c.json", "[3]", f'{{"a":{ours},"b":[{ours}],"c":NaN}}'.encode())), None)
+    assert [problem.kind for problem in reading.problems] == ["conversation"]
+    assert len(reading.conversations) == 1
 
 
 def test_flaws_refuse_the_smallest_unit() -> None:
@@ -304,6 +331,13 @@ USER = {"id": "user-1", "email": "someone@mail.example", "chatgpt_plus_user": Tr
         ({"b.json": [OURS], "a.json": [OURS]}, "sharded"),
         ({"one.json": OURS}, "single"),
         ({"old.json": {"exported": "by a tool", "conversations": [OURS]}}, "v1"),
+        ({"one.json": {"data": OURS, "status": 200}}, "captured"),
+        ({"one.json": {"page": {"url": "u"}, "answer": {"body": {"json": OURS}}}}, "captured"),
+        ({"list.json": [{"fetched": 1, "conversation": OURS}, {"error": "429"}]}, "captured"),
+        ({"list.json": {"data": {"chats": [{"raw": OURS}]}}}, "captured"),
+        ({"two.json": {"active": [OURS], "archived": [OURS]}}, "captured"),
+        ({"bare.json": {"data": [OURS]}}, "v1"),
+        ({"x.json": {"data": {"biz_data": {"chat_session": {}, "chat_messages": [OURS["mapping"]["a"]]}}}}, None),
         ({"late.json": [*[None, 5, {"title": "odd"}] * 5, OURS]}, "v1"),
         ({"x.json": [OURS], "m.json": {"version": 1, "logical_files": {"conversations.json": {"files": ["x.json"]}}}}, "manifest"),
         ({"conversations.json": [], "user.json": USER}, "empty"),
@@ -377,6 +411,44 @@ def test_the_cut_covers_every_byte(case: Path) -> None:
 def whole(entry: Entry) -> bytes:
     with entry.open() as stream:
         return stream.read()
+
+
+# --- captures by extensions and scripts -------------------------------------------------------------------------------------
+
+
+def test_the_account_beside_a_list_of_conversations_is_withheld(vault: Vault, tmp_path: Path) -> None:
+    receipt = take_in(vault, FIXTURES / "chatgpt" / "collected.json")
+    assert [withheld.reason.partition(";")[0] for withheld in receipt.withheld] == ["the account"] * 2
+    back = Path(give_back(vault, receipt.id, tmp_path / "back.json").path).read_text(encoding="utf-8")
+    assert '"plan": "team"' in back
+    assert "keeper@lighthouse.example" not in back and "not-a-real-key" not in back
+    (problem, _) = receipt.refused
+    assert (problem.where, problem.reason) == ("data.chats[2]", "it has no mapping of nodes")
+
+
+def test_an_envelope_that_says_a_message_again_is_erased_with_it(vault: Vault) -> None:
+    take_in(vault, FIXTURES / "chatgpt" / "captured.json")
+    (whole,) = (r for seq, kind, _ in vault.store.live() if isinstance(r := vault.store.pack(seq), Conversation))
+    asked = next(message for message in whole.messages if message.provider_id == "q1")
+    erase(vault, [asked.id])
+    kept = b"".join(vault.store.slice(id)[0] for id in vault.store.slices())
+    assert b"Wie tief ist" not in kept and "Zwölf Meter.".encode() in kept
+
+
+def test_a_second_list_far_behind_the_first_is_no_silent_loss(tmp_path: Path) -> None:
+    first = [{**OURS, "id": f"c{n}", "title": "x" * 4000} for n in range(300)]
+    for delivery in delivered(tmp_path, {"both.json": {"active": first, "archived": [OURS]}}):
+        assert chatgpt.identify(delivery) == "v1"
+        found = [reading for _, reading in readings(chatgpt, delivery)]
+        assert sum(len(reading.conversations) for reading in found) == 300
+        assert [p.reason for reading in found for p in reading.problems] == ["conversations beside the list that is read"]
+
+
+def test_an_upload_is_found_under_either_of_its_ids(tmp_path: Path) -> None:
+    message = node(None, "see", metadata={"attachments": [{"id": "up-1", "file_id": "file_Abc", "name": "a.txt"}]})
+    for delivery in delivered(tmp_path, {"c.json": [{"id": "c", "mapping": {"a": message}}], "file_Abc.dat": b"words"}):
+        ((_, reading),) = readings(chatgpt, delivery)
+        assert [held.member for held in reading.conversations[0].attachments] == ["file_Abc.dat"]
 
 
 # --- real shapes, where they are at hand ------------------------------------------------------------------------------

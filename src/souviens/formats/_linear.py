@@ -32,7 +32,7 @@ _REASONS = {
     "attachment": "the file itself is not at hand",
     "opaque": "a part of a kind that is not known",
     "reasoning": "thoughts have no place in it",
-    "text": "an empty text",
+    **dict.fromkeys(("text", "link"), "it says nothing"),
     "message": "nothing in it has a place there",
 }
 CANNOT = (
@@ -127,8 +127,7 @@ def _divided(message: Message, takes: Takes, account: Account) -> list[Turn]:
     for part in message.parts:
         tool = isinstance(part, ToolResult)
         wants = "tool" if tool else "assistant" if isinstance(part, ToolCall) or role == "tool" else role
-        blank = isinstance(part, Text) and not part.text.strip()
-        if blank or not (tool or isinstance(part, ToolCall) or takes(part, wants)):
+        if _is_blank(part) or not (tool or isinstance(part, ToolCall) or takes(part, wants)):
             continue
         if tool or not found or found[-1].role != wants:
             found.append(Turn(wants, messages=[message.id]))
@@ -136,6 +135,10 @@ def _divided(message: Message, takes: Takes, account: Account) -> list[Turn]:
     if any(turn.role != message.role for turn in found):
         account.lose("role", "calls are an assistant's there, results a tool's, and any other role an assistant's")
     return found
+
+
+def _is_blank(part: Part) -> bool:
+    return not part.text.strip() if isinstance(part, Text) else isinstance(part, Uri) and not said(part)
 
 
 def lose(parts: Iterable[Part], reason: str, account: Account) -> None:

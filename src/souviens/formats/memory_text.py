@@ -288,6 +288,8 @@ def write(chosen: Chosen) -> Written:
         else:
             account.lose("memory", "it has no words")
     account.carry("memory", len(memories))
+    split = sum(len(_sentences(memory)) - 1 for memory in memories)
+    account.lose("memory_split", "a profile goes out paragraph by paragraph, each an entry of its own", split)
     timed = sum(memory.created.us is not None and memory.created.zone != "day" for memory in memories)
     account.lose("time_of_day", "a pasted line has a day only", timed)
     files: dict[str, bytes] = {}

@@ -85,9 +85,22 @@ def _holes(store: Store, members: list[tuple[int, Member]]) -> tuple[Withheld, .
 
 
 def _left_out(header: SourceHeader, members: list[tuple[int, Member]]) -> bool:
-    """Whether files of the delivery were refused and never stored: a damaged zip member, a symbolic link, a bomb."""
-    names = {member.name for _, member in members}
-    return any(p.kind == "source" and not names & {p.path, p.where} for p in header.problems)
+    """Whether files of the delivery were refused and never stored: a damaged zip member, a symbolic link, a bomb. What a reader
+    misses that never came with the delivery is none of them."""
+    stored = {member.name for _, member in members}
+    came = set(_names(header.directory))
+    return any(
+        p.where not in stored if p.path == header.path else p.path in came - stored for p in header.problems if p.kind == "source"
+    )
+
+
+def _names(directory: Json, prefix: str = "") -> Iterator[str]:
+    """The names of the files in a container's directory."""
+    for item in directory.get("order", ()) if isinstance(directory, dict) else ():
+        if isinstance(item, str):
+            yield prefix + item
+        elif "container" in item:
+            yield from _names(item["container"], f"{prefix}{item['name']}!/")
 
 
 def _sha256(path: Path) -> str:

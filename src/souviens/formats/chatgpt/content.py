@@ -284,6 +284,12 @@ def _live(item: dict[str, Json], voice: Voice) -> list[Part]:
     return [File(first.attachment, first.media, first.pointer, first.name, live), *parts[1:]]
 
 
+def _exported(entry: dict[str, Json], pointer: str, voice: Voice) -> str:
+    """The other id of an upload, where the export holds its bytes under that one alone."""
+    other, members = entry.get("file_id"), voice.found.sidecars.members
+    return other if isinstance(other, str) and other in members and file_id(pointer) not in members else ""
+
+
 def uploads(metadata: dict[str, Json], parts: list[Part], voice: Voice) -> list[Part]:
     """The files of `metadata.attachments`, taken out of `metadata`; one that a part points to already gives it its name and
     stays there."""
@@ -302,7 +308,9 @@ def uploads(metadata: dict[str, Json], parts: list[Part], voice: Voice) -> list[
         left = dict(entry)
         name = take(left, "name")
         media_type = next((entry[key] for key in ("mime_type", "mimeType") if isinstance(entry.get(key), str)), "")
-        attachment = voice.found.attach(pointer, name=name, media_type=media_type, size=entry.get("size"))
+        attachment = voice.found.attach(
+            pointer, name=name, media_type=media_type, size=entry.get("size"), exported=_exported(entry, pointer, voice)
+        )
         if (place := shown.get(attachment.id)) is not None:
             parts[place] = replace(parts[place], name=name)
             rest.append(entry)

@@ -58,6 +58,11 @@ UPLOAD = _words("""
     file_id fileSizeTokens fileTokenSize file_token_size height id is_big_paste library_artifact_type library_file_id mimeType
     mime_type name size source width
     """)
+# Around a conversation, as extensions and scripts write it.
+CAPTURE = _words("""
+    capture_id captured_at chats conversation conversations data exported_at id items meta page payload provenance
+    raw_provider_payload schema_version session source title url version
+    """)
 
 # What stands for "nothing here" is left out of `extra`: the slice still has it, and most of every message is such keys.
 _NOTHING: tuple[Json, ...] = (None, [], {})

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from souviens.canon import Instant, epoch, make_id, unknown
+from souviens.formats._fields import note
 from souviens.formats.chatgpt import known
 from souviens.formats.chatgpt.aside import Sidecars
+from souviens.formats.chatgpt.capture import Path, at, envelope, places, written
 from souviens.formats.chatgpt.cited import citations
 from souviens.formats.chatgpt.content import Found, Voice, parts_of, uploads
 from souviens.formats.chatgpt.context import memories
@@ -41,26 +43,55 @@ _HIDING = ("is_visually_hidden_from_conversation", "is_user_system_message", "is
 
 
 def read(slice: Slice, sidecars: Json = None) -> Reading:
-    """The conversation of one slice. Never raises for what the slice holds: what cannot be read is a Problem."""
+    """The conversation of one slice, or those of a capture's envelope. Never raises for what the slice holds: what cannot be read
+    is a Problem."""
     if slice.value is None and slice.flaws is None and not slice.damage:
         slice = load(slice)
-    flawed = _flaws(slice)
-    if reason := _refusal(slice) or flawed.header:
-        return Reading(problems=(Problem("conversation", slice.path, slice.where, reason),))
-    return _conversation(slice, flawed, sidecars if isinstance(sidecars, Sidecars) else Sidecars())
+    if reason := _refusal(slice):
+        return _refused(slice, reason)
+    aside = sidecars if isinstance(sidecars, Sidecars) else Sidecars()
+    paths = places(slice.value)
+    readings = []
+    for number, path in enumerate(paths):
+        flawed = _flaws(slice, paths, number)
+        readings.append(_refused(slice, flawed.header) if flawed.header else _conversation(slice, path, flawed, aside))
+    if readings[0].conversations and paths != [()]:
+        around = envelope(slice.value, paths)
+        note(readings[0].conversations[0].head.extra, "capture", around)
+        count_unknown(readings[0].unknown, "capture", around, known.CAPTURE)
+    return readings[0] if len(readings) == 1 else _together(readings)
+
+
+def _refused(slice: Slice, reason: str) -> Reading:
+    return Reading(problems=(Problem("conversation", slice.path, slice.where, reason),))
+
+
+def _together(readings: list[Reading]) -> Reading:
+    unknown: dict[str, int] = {}
+    for reading in readings:
+        for path, count in reading.unknown.items():
+            unknown[path] = unknown.get(path, 0) + count
+    return Reading(
+        tuple(conversation for reading in readings for conversation in reading.conversations),
+        tuple({memory.id: memory for reading in readings for memory in reading.memories}.values()),
+        tuple({topic.id: topic for reading in readings for topic in reading.topics}.values()),
+        tuple(problem for reading in readings for problem in reading.problems),
+        unknown,
+    )
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
     """Message id -> path, inside the slice, of what is blanked to `null` when that message is erased; its node stays."""
     if _refusal(slice):
         return {}
-    conversation = _identity(slice.value)[0]
-    nodes = slice.value["mapping"].items()
-    return {
-        make_id("m", conversation, key): ("mapping", key, "message")
-        for key, node in nodes
-        if isinstance(node, dict) and node.get("message") is not None
-    }
+    found: dict[str, tuple[str | int, ...]] = {}
+    for path in places(slice.value):
+        value = at(slice.value, path)
+        conversation = _identity(value)[0]
+        for key, node in value["mapping"].items():
+            if isinstance(node, dict) and node.get("message") is not None:
+                found[make_id("m", conversation, key)] = (*path, "mapping", key, "message")
+    return found
 
 
 def _refusal(slice: Slice) -> str:
@@ -71,7 +102,7 @@ def _refusal(slice: Slice) -> str:
         return "empty (null)"
     if not isinstance(slice.value, dict):
         return "not an object"
-    return "" if isinstance(slice.value.get("mapping"), dict) else "it has no mapping of nodes"
+    return "" if places(slice.value) else "it has no mapping of nodes"
 
 
 # --- what the strict decoder saw --------------------------------------------------------------------------------------
@@ -87,21 +118,34 @@ class _Flawed:
     surrogates: dict[str | None, list[list[str]]]
 
 
-def _flaws(slice: Slice) -> _Flawed:
+def _flaws(slice: Slice, paths: list[Path], number: int) -> _Flawed:
+    """The flaws of one of a slice's conversations; the first one's are also those of the envelope."""
     flawed, flaws = _Flawed("", {}, {}), slice.flaws
     if flaws is None or not (flaws.unreal or flaws.bad_utf8 or flaws.surrogates):
         return flawed
-    mapping = slice.value.get("mapping") if isinstance(slice.value, dict) else None
-    keys = sorted(mapping, key=len, reverse=True) if isinstance(mapping, dict) else []
-    for paths, reason in ((flaws.unreal, "NaN or Infinity, which JSON does not have"), (flaws.bad_utf8, "invalid UTF-8")):
-        for path in paths:
-            if (key := _node_of(path, keys)) is None:
+    prefixes = [written(path) for path in paths]
+    keys = sorted(at(slice.value, paths[number])["mapping"], key=len, reverse=True)
+    for places_of, reason in ((flaws.unreal, "NaN or Infinity, which JSON does not have"), (flaws.bad_utf8, "invalid UTF-8")):
+        for owner, place in (_owner(place, prefixes) for place in places_of):
+            if owner != number:
+                continue
+            if (key := _node_of(place, keys)) is None:
                 flawed.header = reason
             else:
                 flawed.nodes[key] = reason
-    for path, escape in flaws.surrogates:
-        flawed.surrogates.setdefault(_node_of(path, keys), []).append([path, escape])
+    for full, escape in flaws.surrogates:
+        owner, place = _owner(full, prefixes)
+        if owner == number:
+            flawed.surrogates.setdefault(_node_of(place, keys), []).append([place, escape])
     return flawed
+
+
+def _owner(place: str, prefixes: list[str]) -> tuple[int, str]:
+    """Which conversation a flaw's path leads into, and the path inside it."""
+    for number, prefix in enumerate(prefixes):
+        if not prefix or place == prefix or place.startswith((f"{prefix}.", f"{prefix}[")):
+            return number, place[len(prefix) :].removeprefix(".")
+    return 0, place
 
 
 def _node_of(path: str, keys: list[str]) -> str | None:
@@ -115,8 +159,8 @@ def _node_of(path: str, keys: list[str]) -> str | None:
 # --- the conversation -------------------------------------------------------------------------------------------------
 
 
-def _conversation(slice: Slice, flawed: _Flawed, sidecars: Sidecars) -> Reading:
-    value = slice.value
+def _conversation(slice: Slice, path: Path, flawed: _Flawed, sidecars: Sidecars) -> Reading:
+    value = at(slice.value, path)
     conversation, provider_id, header = _identity(value)
     found = Found(conversation, sidecars)
     count_unknown(found.unknown, "", value, known.CONVERSATION)
@@ -129,8 +173,8 @@ def _conversation(slice: Slice, flawed: _Flawed, sidecars: Sidecars) -> Reading:
             messages.append(_message(graph, key, flawed.surrogates.get(key), found))
         except RecursionError:
             refused[key] = "nested too deeply"
-    places = [(f"{slice.where}.mapping.{key}".lstrip("."), refused[key]) for key in mapping if key in refused]
-    problems = tuple(Problem("message", slice.path, where, reason) for where, reason in places)
+    before = ".".join(filter(None, (slice.where, written(path), "mapping")))
+    problems = tuple(Problem("message", slice.path, f"{before}.{key}", refused[key]) for key in mapping if key in refused)
     topic = _project(value)
     head = _head(header, graph, topic)
     if surrogates := flawed.surrogates.get(None):

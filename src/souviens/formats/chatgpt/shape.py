@@ -13,15 +13,16 @@ from itertools import islice
 
 from souviens.delivery import Delivery, Entry
 from souviens.errors import SourceError
-from souviens.jsonspan import Glue, Slice, cut_elements, first_value
+from souviens.formats.chatgpt.capture import at, lists, places, without_account
+from souviens.jsonspan import Glue, Slice, cut_elements, first_value, sample
 from souviens.records import Json, Treatment
 
 NAME = "chatgpt"
 WRAPPER = ("conversations",)
 # A file may begin with odd conversations; one that is still not recognised after this many is not ours.
 _SEVERAL = 32
-# A conversation's own fields stand before its nodes, within this many bytes.
-_HEADER = 1 << 20
+# A conversation's own fields stand before its nodes, within this many bytes; a capture may put all its words before it.
+_HEADER, _ENVELOPE = 1 << 20, 16 << 20
 _LARGEST = 256 << 20
 _ASSET = re.compile(r"(?:.*/)?file[-_]\w+(?:\.\w+)?")
 _NAMED = re.compile(r"conversations(?:[-_]\d+)?\.json", re.IGNORECASE)
@@ -29,10 +30,12 @@ _NAMED = re.compile(r"conversations(?:[-_]\d+)?\.json", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A file of conversations: where its array is (`keys`), whether it is one conversation alone, and the first that was fine."""
+    """A file of conversations: where its array is (`keys`), whether it is no array but one object alone, whether conversations lie
+    in an envelope, and the first that was fine."""
 
     keys: tuple[str, ...]
     alone: bool
+    captured: bool
     conversation: dict[str, Json]
 
 
@@ -54,10 +57,20 @@ def look(entry: Entry) -> Seen | None:
     first = opening(entry)
     if first == b"[":
         return _seen(entry, ())
-    head = _head(entry, _HEADER) if first == b"{" else b""
+    head = _head(entry, _ENVELOPE) if first == b"{" else b""
     if b'"mapping"' not in head:
         return None
-    return (_seen(entry, WRAPPER) if b'"conversations"' in head else None) or _seen(entry, ())
+    return next((seen for keys in _arrays(head[:_HEADER]) if (seen := _seen(entry, keys))), None)
+
+
+def _arrays(head: bytes) -> list[tuple[str, ...]]:
+    """Under which keys of an object its conversations may be an array of its own; () for the object itself, which is one or holds
+    them here and there."""
+    value = sample(head)
+    found = lists(value)
+    if len(found) == 1 and all(len(path) > len(found[0]) for path in places(value)):
+        return [found[0], ()]
+    return [WRAPPER, ()] if not found and b'"conversations"' in head else [()]
 
 
 def _seen(entry: Entry, keys: tuple[str, ...]) -> Seen | None:
@@ -65,8 +78,9 @@ def _seen(entry: Entry, keys: tuple[str, ...]) -> Seen | None:
         with entry.open() as stream:
             pieces = cut_elements(stream, path=entry.name, kind="conversation", keys=keys, limit=_LARGEST)
             for piece in islice((piece for piece in pieces if isinstance(piece, Slice)), _SEVERAL):
-                if _is_conversation(piece.value):
-                    return Seen(keys, not piece.where, piece.value)
+                for path in places(piece.value):
+                    if _is_conversation(conversation := at(piece.value, path)):
+                        return Seen(keys, not piece.where, path != (), conversation)
     except SourceError:
         return None
     return None
@@ -107,12 +121,15 @@ def _is_node(node: Json) -> bool:
 def identify(delivery: Delivery) -> str | None:
     """The shape of a ChatGPT delivery, or None.
 
-    single: one conversation, as the web client receives it. slim: nodes without children. manifest: `export_manifest.json`
-    lists the files. sharded: several files of conversations. v1: one. empty: an export that holds no conversation at all.
+    captured: saved by an extension or script, in an envelope. single: one conversation, as the web client receives it. slim: nodes
+    without children. manifest: `export_manifest.json` lists the files. sharded: several files of conversations. v1: one. empty: an
+    export that holds no conversation at all.
     """
     seen = [sight for entry in delivery.entries if (sight := look(entry))]
     if not seen:
         return "empty" if any(_is_empty(entry) for entry in delivery.entries) and _evident(delivery) else None
+    if any(sight.captured for sight in seen):
+        return "captured"
     if all(sight.alone for sight in seen):
         return "single"
     if all(_is_slim(sight.conversation) for sight in seen):
@@ -184,7 +201,15 @@ def _treatment(entry: Entry, listed: set[str]) -> Treatment | None:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """One slice a conversation; all else is glue."""
+    """One slice a conversation (of a capture: an envelope); all else is glue."""
     seen = look(entry) if opening(entry) == b"{" else None
+    keys = seen.keys if seen else ()
     with entry.open() as stream:
-        yield from cut_elements(stream, path=entry.name, kind="conversation", keys=seen.keys if seen else ())
+        for piece in cut_elements(stream, path=entry.name, kind="conversation", keys=keys):
+            if not keys or isinstance(piece, Slice):
+                yield piece
+            elif b'"mapping"' in piece.data:
+                # A second list, so far behind the first that the look at the file's beginning did not show it.
+                yield Slice("conversation", entry.name, "", piece.data, damage="conversations beside the list that is read")
+            else:
+                yield from without_account(piece)

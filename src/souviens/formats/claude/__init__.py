@@ -6,6 +6,7 @@
     statements.py      projects and memories
     graph.py           parents, ids and order of messages
     parts.py           content blocks, attachments and files
+    write.py           chosen records as such an export
     known.py           the fields that have been seen
 
 What `read` leaves alone it keeps: every value of a slice stands in a field, in an Instant's `given`, or in an `extra`.
@@ -16,18 +17,47 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from souviens.formats import Place
+from souviens.formats import Guide, Place
 from souviens.formats._fields import name_type
 from souviens.formats.claude import conversations, designs, statements
 from souviens.formats.claude.shapes import cut, identify, plan, sidecars
+from souviens.formats.claude.write import CANNOT, CARRIES, write
 from souviens.jsonspan import Slice, load
 from souviens.records import Json, Problem, Reading
 
 NAME = "claude"
 TITLE = "Claude.ai export"
 READER = 1
+SUPPORT = "real"
+GUIDE = Guide(
+    get=(
+        "claude.ai > your name > Settings > Privacy > Export data",
+        "open the links in the mail within 24 hours; each works once, and there may be five archives: take them all in",
+    ),
+    bring=(
+        "Claude takes no chats in, only memories as text: souviens move --to memory-text",
+        "a zip of this shape is what Gemini takes: gemini.google.com > Settings & help > Import memory to Gemini",
+    ),
+    notes=("Only on the web, not in the phone's app.", "No export names the models, and few say which project a chat is of."),
+)
 
-__all__ = ["NAME", "READER", "TITLE", "cut", "identify", "locations", "plan", "read", "sidecars", "traces"]
+__all__ = [
+    "CANNOT",
+    "CARRIES",
+    "GUIDE",
+    "NAME",
+    "READER",
+    "SUPPORT",
+    "TITLE",
+    "cut",
+    "identify",
+    "locations",
+    "plan",
+    "read",
+    "sidecars",
+    "traces",
+    "write",
+]
 
 _READERS = {
     "conversation": conversations.read,

@@ -187,8 +187,12 @@ class _Thread:
         if message.updated.us is None:
             self.account.lose("edit_time", "it is not known when")
             return created
-        self.account.carry("edit_time")
-        return _milliseconds(message.updated)
+        ended = _milliseconds(message.updated)
+        if ended == created:
+            self.account.lose("edit_time", "the same as the message's time, to the millisecond: Jan would not tell them apart")
+        else:
+            self.account.carry("edit_time")
+        return ended
 
     # --- parts ---
 

@@ -21,7 +21,7 @@ from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8
 from souviens.formats._frontmatter import front_matter
 from souviens.formats._observations import is_observed
-from souviens.formats.obsidian.notes import WIKILINK, chat, kind_of
+from souviens.formats.obsidian.notes import MARK, WIKILINK, chat, kind_of
 from souviens.formats.obsidian.reading import CHATS, as_json, memory, note, note_value, project
 from souviens.formats.obsidian.writing import CANNOT, CARRIES, write
 from souviens.jsonspan import Glue, Slice
@@ -90,11 +90,12 @@ def _is_others(head: str) -> bool:
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
-    """Notes are cut, what plugins keep is withheld; pictures and the rest of the settings are kept as they are."""
+    """Notes are cut, what plugins keep is withheld; pictures and the rest of the settings are kept as they are. The index that our
+    writer makes only says again what the notes say."""
     found: dict[str, Treatment] = {}
     for entry in delivery.entries:
-        if _is_note(entry) and delivery.peek(entry).look != "empty":
-            found[entry.name] = "cut"
+        if _is_note(entry) and (seen := delivery.peek(entry)).look != "empty":
+            found[entry.name] = "repeat" if front_matter(_head(seen))[0].get(MARK) == "index" else "cut"
         elif _SECRETS.search(entry.name):
             found[entry.name] = "withhold"
     return found

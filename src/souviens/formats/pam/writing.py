@@ -47,7 +47,7 @@ CARRIES = (
     "reasoning, tool calls and results, citations, links, names of attachments",
     "models, authors and times; one that is unknown is marked as such beside the one that PAM demands",
     "memories with their kind, dates, evidence and relations",
-    "projects with instructions and documents, and the fields of the provider, for souviens only",
+    "projects with instructions and documents, and the fields of the provider, for our own reader only",
 )
 CANNOT = (
     "the bytes of attachments",
