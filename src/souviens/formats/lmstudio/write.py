@@ -168,10 +168,10 @@ class _Chat:
             self.account.lose("time", "LM Studio sorts chats by their files' times, not by a time of last change")
         if created.us is None:
             return 0
-        if self.number != _number(self.conversation):
-            self.account.lose("time", "another chat was made in that millisecond, by which LM Studio knows it: written later")
-            return self.number
         self.account.carry("time")
+        if self.number != _number(self.conversation):
+            self.account.lose("time_fraction", "another chat was made in that millisecond, by which LM Studio knows it: written later")
+            return self.number
         return Decimal(created.us) / 1000 if created.us % 1000 else created.us // 1000
 
     # --- the graph ---
