@@ -170,7 +170,7 @@ class _Chat:
             return 0
         self.account.carry("time")
         if self.number != _number(self.conversation):
-            self.account.lose("time_fraction", "another chat was made in that millisecond, by which LM Studio knows it: written later")
+            self.account.lose("time_fraction", "another chat was made in that millisecond, and LM Studio knows it by that")
             return self.number
         return Decimal(created.us) / 1000 if created.us % 1000 else created.us // 1000
 
