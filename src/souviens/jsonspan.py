@@ -30,6 +30,7 @@ __all__ = [
     "first_value",
     "load",
     "locate",
+    "locate_members",
     "outline",
     "sample",
     "whole",
@@ -382,6 +383,23 @@ def locate(data: bytes, where: tuple[str | int, ...]) -> tuple[int, int] | None:
     except (ValueError, RecursionError):
         return None
     return _bytes(original[:start]), _bytes(original[:end])
+
+
+def locate_members(data: bytes, *keys: str) -> dict[str, tuple[int, int]]:
+    """Byte spans of the values of these members of one JSON object, in one walk over it; of a duplicated key the last one. Empty
+    if it is no object or cannot be walked."""
+    original = data.decode("utf-8", "surrogateescape")
+    text = cleaned(original)
+    start = _skip(text, 0)
+    try:
+        found = {place: span for place, *span in _members(text, start) if place in keys} if text[start : start + 1] == "{" else {}
+    except (ValueError, RecursionError, IndexError):
+        return {}
+    plain = original.isascii()
+    return {
+        str(key): (first, end) if plain else (_bytes(original[:first]), _bytes(original[:end]))
+        for key, (first, end) in found.items()
+    }
 
 
 def _skip(text: str, pos: int) -> int:

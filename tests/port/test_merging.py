@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +19,7 @@ from souviens.port.erasing import erase
 from souviens.port.intake import take_in
 from souviens.port.lines import export_lines, import_lines
 from souviens.port.remembering import remember, review
+from souviens.port.staging import BATCH
 from souviens.records import Conversation, Counts
 from souviens.vault import Vault
 from tests.golden import fixtures
@@ -209,10 +211,20 @@ def test_shards_one_by_one_in_any_order_or_together_hold_the_same(
         assert records(vault) == records(states[0])
 
 
-def test_a_source_that_repeats_a_conversation_counts_both_times(vault: Vault, tmp_path: Path) -> None:
-    same = chat("x", turn("a", None, "user", "1"))
-    (receipt,) = take(vault, zipped(tmp_path / "x.zip", {"conversations-000.json": [same], "conversations-001.json": [same]}))
-    assert (receipt.new, receipt.unchanged) == (Counts(conversations=1, messages=2),) * 2
+def test_a_conversation_that_many_slices_tell_of_counts_once(vault: Vault, tmp_path: Path) -> None:
+    """Whether they stand in one batch or far apart: what is counted is the conversation, not how often it is told."""
+    one, other = chat("x", turn("a", None, "user", "1")), chat("x", turn("a", None, "user", "1"), turn("b", "a", "assistant", "2"))
+    between = [chat(f"between-{n}", turn(f"n{n}", None, "user", "word " * 50_000)) for n in range(20)]
+    assert len(json.dumps(between)) > BATCH
+    near = zipped(tmp_path / "near.zip", {"conversations-000.json": [one, one], "conversations-001.json": [other]})
+    (receipt,) = take(vault, near)
+    assert receipt.new == receipt.read == Counts(conversations=1, messages=3)
+    with new_vault(tmp_path / "far") as far:
+        (receipt,) = take(far, write(tmp_path / "far" / "conversations.json", [one, *between, other, one]))
+        assert receipt.new == receipt.read == Counts(conversations=21, messages=3 + 2 * 20)
+        (wide,) = (pack for pack in map(far.store.pack, (seq for seq, _, _ in far.store.live())) if pack.provider_id == "x")
+        (pack,) = (vault.store.pack(seq) for seq, _, _ in vault.store.live())
+        assert wide.messages == pack.messages
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the real-shaped exports of others are not beside the repository")

@@ -43,7 +43,7 @@ class _Batch:
     packs: list[tuple[Kind, Packed, int]] = field(default_factory=list)
     shares: list[Share] = field(default_factory=list)  # one a pack
     told: list[tuple[Kind, str]] = field(default_factory=list)  # records this source tells of, new to the vault or not
-    ids: set[str] = field(default_factory=set)
+    conversations: dict[str, list[Conversation]] = field(default_factory=dict)  # by id, every reading of this batch
     bytes: int = 0
 
 
@@ -85,15 +85,20 @@ class Staging:
         self._batch.slices.append((hash, data))
 
     def tell(self, record: Packed) -> None:
-        """A record that a slice tells of. Memories and topics wait until all of them were told."""
+        """A record that a slice tells of. Memories and topics wait until all of them were told, a conversation until the batch is
+        full: its slices mostly stand together, and there may be thousands of them."""
         if isinstance(record, Memory):
             self._memories.setdefault(record.id, []).append(record)
         elif isinstance(record, Topic):
             self._topics.setdefault(record.id, []).append(record)
         else:
-            self._conversation(record)
+            self._batch.conversations.setdefault(record.id, []).append(record)
 
     def _conversation(self, fresh: Conversation) -> None:
+        seq = self._staged.get(("conversation", fresh.id))
+        if seq is not None and self._shares[seq].new.conversations:
+            self._go_on(seq, fresh)
+            return
         base, stored, others = self._latest("conversation", fresh.id)
         if stored is None:
             self._put("conversation", fresh, 0, Share(new=counts(fresh)))
@@ -101,13 +106,22 @@ class Staging:
         merged = fresh if others is None else merge(cast(Conversation, others), fresh)
         self._settle("conversation", base, stored, merged, compare(cast(Conversation, stored), fresh, merged))
 
+    def _go_on(self, seq: int, fresh: Conversation) -> None:
+        """A conversation that is new to the vault, and told of again in a later batch, counts once."""
+        staged = cast(Conversation, self.store.pack(seq))
+        merged = merge(staged, fresh)
+        if merged == staged:
+            self._batch.told.append(("conversation", fresh.id))
+            return
+        self.sum = self.sum.minus(self._shares[seq])
+        self._shares[seq] = Share()
+        self._put("conversation", merged, seq, Share(new=counts(merged)))
+
     def _latest(self, kind: Kind, id: str) -> tuple[int, Packed | None, Packed | None]:
         """(seq, record, what to merge with) of the newest pack of a record in this stage or the vault; (0, None, None).
 
         Our own stage comes first: what somebody else commits meanwhile may bear a higher seq and not hold what we staged.
         """
-        if id in self._batch.ids:
-            self.flush()
         seq = self._staged.get((kind, id))
         if seq is not None:
             record = self.store.pack(seq)
@@ -133,7 +147,6 @@ class Staging:
         self._batch.packs.append((kind, record, base))
         self._batch.shares.append(share)
         self._batch.told.append((kind, record.id))
-        self._batch.ids.add(record.id)
         self.sum = self.sum.plus(share)
 
     # --- statements, check, commit --------------------------------------------------------------------------------------
@@ -198,6 +211,9 @@ class Staging:
         self.flush()
 
     def flush(self) -> None:
+        """Write what has come in, in one short transaction."""
+        for readings in self._batch.conversations.values():
+            self._conversation(_as_one(readings))
         batch, self._batch = self._batch, _Batch()
         with self.store.transaction():
             self.store.put_slices(batch.slices)
@@ -208,6 +224,14 @@ class Staging:
         self.ordinal += len(batch.segments)
         self._shares.update(zip(seqs, batch.shares, strict=True))
         self._staged.update({(kind, record.id): seq for seq, (kind, record, _) in zip(seqs, batch.packs, strict=True)})
+
+
+def _as_one(readings: list[Conversation]) -> Conversation:
+    """Their merge, by halves: one after the other would look at the first of thousands thousands of times."""
+    while len(readings) > 1:
+        pairs = zip(readings[::2], readings[1::2], strict=False)
+        readings = [merge(a, b) for a, b in pairs] + (readings[-1:] if len(readings) % 2 else [])
+    return readings[0]
 
 
 def _same(stored: Packed, merged: Packed) -> bool:

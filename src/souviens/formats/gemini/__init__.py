@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
+from functools import lru_cache
 from io import BytesIO
 from itertools import islice
 
@@ -28,7 +29,7 @@ from souviens.formats._dialogue import loaded, refused
 from souviens.formats._fields import NOT_UTF8
 from souviens.formats.gemini import activity, gems, pages, workspace
 from souviens.formats.gemini.activity import ANSWER, PROMPT, Chain, Room
-from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, locate
+from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, locate_members
 from souviens.records import Json, Reading, Treatment
 
 NAME = "gemini"
@@ -185,14 +186,20 @@ def _row(slice: Slice) -> tuple[Slice, Room]:
         row = Slice(slice.kind, slice.path, slice.where, slice.data, pages.row_of(slice.data), Flaws())
         return row, pages.room_of(slice.data)
     slice = loaded(slice)
-    return slice, Room(_room(slice.data, PROMPT), _room(slice.data, ANSWER))
+    return slice, _rooms(slice.data)
 
 
-def _room(data: bytes, key: str) -> int:
-    """The bytes of a value and the spaces behind it, which an erasure turns into null and more spaces."""
-    span = locate(data, (key,))
-    match = _SPACE.match(data, span[1]) if span else None
-    return match.end() - span[0] if span and match else 0
+@lru_cache(maxsize=4)  # one row is asked for its ids several times
+def _rooms(data: bytes) -> Room:
+    """The bytes of prompt and answer and the spaces behind them, which an erasure turns into null and more spaces."""
+    spans = locate_members(data, PROMPT, ANSWER)
+
+    def room(key: str) -> int:
+        span = spans.get(key)
+        match = _SPACE.match(data, span[1]) if span else None
+        return match.end() - span[0] if span and match else 0
+
+    return Room(room(PROMPT), room(ANSWER))
 
 
 def _is_utf8(data: bytes) -> bool:
