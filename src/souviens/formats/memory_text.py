@@ -281,12 +281,17 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
 def write(chosen: Chosen) -> Written:
     """`memories.txt`, `gemini-memories.txt` and `chatgpt-instructions.txt`; none if there is no memory to give out."""
     account = Account(chosen)
-    memories = []
+    memories: list[Memory] = []
+    said: set[tuple[str, ...]] = set()
     for memory in leaving(chosen, account):
-        if memory.wording.strip():
-            memories.append(memory)
-        else:
+        entries = (memory.kind, *_sentences(memory))
+        if not memory.wording.strip():
             account.lose("memory", "it has no words")
+        elif entries in said:
+            account.lose("memory", "it says the same as another")
+        else:
+            said.add(entries)
+            memories.append(memory)
     account.carry("memory", len(memories))
     split = sum(len(_sentences(memory)) - 1 for memory in memories)
     account.lose("memory_split", "a profile goes out paragraph by paragraph, each an entry of its own", split)
