@@ -460,7 +460,8 @@ def test_memories_are_pasted_as_the_import_pages_ask() -> None:
 def test_the_two_boxes_are_never_too_long(chosen: Chosen) -> None:
     written = memory_text.write(chosen)
     given_out = [m for m in chosen.memories if m.status != "rejected" and m.sensitivity != 4 and m.wording.strip()]
-    assert written.carried.get("chatgpt_instruction", 0) + lost(written)["chatgpt_instruction"] == len(given_out)
+    told = written.carried.get("chatgpt_instruction", 0) + lost(written)["chatgpt_instruction"]
+    assert told == written.carried.get("memory", 0) <= len(given_out)  # of those that say the same, one is written
     if not given_out:
         assert written.files == {}
         return
