@@ -37,7 +37,7 @@ test: check encoder  ## every check and every test
 	SOUVIENS_TEST_ENCODER=$(abspath $(ENCODER)) $(RUN) -m pytest -n 2 -m "not torture"
 
 torture: $(READY) encoder  ## long fault injection: kills, full disks, flipped bits
-	SOUVIENS_TEST_ENCODER=$(abspath $(ENCODER)) $(RUN) -m pytest -m torture
+	SOUVIENS_TEST_RANDOM=1 SOUVIENS_TEST_ENCODER=$(abspath $(ENCODER)) $(RUN) -m pytest -m torture
 
 golden: $(READY)  ## compare every fixture with its expected records; make golden WRITE=1 after reading the difference
 	$(RUN) -m tests.golden $(if $(WRITE),--write)

@@ -13,7 +13,6 @@ from platformdirs import user_cache_dir
 from souviens.encode.install import install
 from souviens.encode.manifest import read
 
-
 # The same examples in every run, so that a change is judged by what it changes. SOUVIENS_TEST_RANDOM=1 looks for new ones.
 settings.register_profile("same", derandomize=True)
 settings.load_profile("default" if os.environ.get("SOUVIENS_TEST_RANDOM") else "same")
