@@ -365,7 +365,8 @@ def _sentences(memory: Memory) -> list[str]:
 
 
 def _folded(text: str) -> str:
-    return " ".join(text.split())
+    """In one line. A NUL would make the file no text."""
+    return " ".join(text.replace("\0", "\ufffd").split())
 
 
 def _boxes(memories: list[Memory], account: Account) -> str:
