@@ -19,6 +19,8 @@ def main() -> None:
     size, kills, messages = ("100", "25", "8") if arguments.quick else ("1000", "500", "86")
     runs = (
         ["bench.accounting"],
+        ["bench.corpus", "tests/formats"],
+        ["bench.readers", "--megabytes", "10" if arguments.quick else "100"],
         ["bench.intake", "--megabytes", size],
         ["bench.speed", "--encoder", str(arguments.encoder), "--megabytes", messages],
         ["bench.erasure"],

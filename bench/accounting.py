@@ -66,12 +66,26 @@ def sources(folders: list[Path]) -> Iterator[Path]:
                 yield from sorted(p for p in (folder / name).iterdir() if not p.name.endswith((".expected.jsonl", ".py", ".md")))
 
 
+def _mappings(value: Json, depth: int = 5) -> Iterator[dict[str, Json]]:
+    """Every `mapping` of a ChatGPT conversation in a slice, each once."""
+    if isinstance(value, dict) and isinstance(value.get("mapping"), dict):
+        yield value["mapping"]
+    elif depth:
+        for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            yield from _mappings(member, depth - 1)
+
+
 def _graph(value: Json) -> tuple[int, int]:
     """Nodes and branch points of one element of a source, counted from its JSON alone."""
-    if isinstance(value, dict) and isinstance(value.get("mapping"), dict):
-        parents = [node.get("parent") for node in value["mapping"].values() if isinstance(node, dict)]
-        nodes = len(value["mapping"])
-    elif isinstance(value, dict):
+    if mappings := list(_mappings(value)):
+        # What a browser extension saved has its conversation somewhere in an envelope.
+        nodes, forks = 0, 0
+        for mapping in mappings:
+            parents = [node.get("parent") for node in mapping.values() if isinstance(node, dict)]
+            nodes += len(mapping)
+            forks += sum(count > 1 for parent, count in Counter(parents).items() if parent is not None)
+        return nodes, forks
+    if isinstance(value, dict):
         rows = value.get("chat_messages") or value.get("messages") or []
         rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         parents = [row.get("parent_message_uuid") for row in rows]
