@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import apsw
+import numpy as np
+from numpy.typing import NDArray
 
 from souviens.errors import Damaged, OutOfSpace, VaultError, VaultInUse
 from souviens.index import schema
@@ -25,6 +27,7 @@ IN_PLACE = 500
 UNMERGED = 2  # `residue`: removed words lie in unmerged parts; 1: something was removed
 MERGE_STEP = 256  # pages of words written by one step of a merge: some 100 ms
 CACHE_MB = 32  # 16 to 64 took a big intake the same time, and it is memory beside an intake that has its own
+NAMED = 255  # persons of one conversation whose names are kept: a byte tells which
 WAL_PAGES = 4_000  # before an automatic checkpoint; 16,000 was slower
 
 
@@ -118,10 +121,15 @@ class Contents:
 
     def layout(self) -> Layout:
         rows = self._rows(
-            """SELECT first, seq, kind, id, provider, project, sensitivity, created, updated, roles, times FROM span
-            WHERE seq NOT IN (SELECT seq FROM staged) ORDER BY seq"""
+            """SELECT first, seq, kind, id, provider, project, sensitivity, created, updated, roles, times,
+            traits, names, who FROM span WHERE seq NOT IN (SELECT seq FROM staged) ORDER BY seq"""
         )
         return Layout([Span(*row) for row in rows])
+
+    def matches(self, expression: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(units, BM25 above zero) of what a full-text expression finds, in the order of units."""
+        rows = self._rows("SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?", (expression,))
+        return np.array([unit for unit, _ in rows], np.int64), np.array([score for _, score in rows], np.float64)
 
     # --- adding and removing ------------------------------------------------------------------------------------------
 
@@ -135,8 +143,8 @@ class Contents:
                 first = self._allot(seq, len(run.units))
                 texts = _texts(first, run)
                 self.db.execute(
-                    "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (first, seq, *run[:7], len(run.units), _checksum(texts), _roles(run), _times(run)),
+                    "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (first, seq, *run[:7], len(run.units), _checksum(texts), _roles(run), _times(run), *_told(run)),
                 )
                 self.db.executemany("INSERT INTO words(rowid, text) VALUES (?, ?)", texts)
                 if stage is not None:
@@ -276,6 +284,16 @@ class Contents:
 
 def _roles(run: Run) -> bytes:
     return bytes(unit.role | (0 if unit.text else SILENT) for unit in run.units)
+
+
+def _told(run: Run) -> tuple[bytes, str, bytes]:
+    """(traits, names, who) as `span` keeps them."""
+    traits = bytes(unit.traits for unit in run.units)
+    names = list(dict.fromkeys(unit.name for unit in run.units if unit.name))[:NAMED]
+    if not names:
+        return traits, "", b""
+    number = {name: n for n, name in enumerate(names, 1)}
+    return traits, "\n".join(names), bytes(number.get(unit.name, 0) for unit in run.units)
 
 
 def _times(run: Run) -> bytes:

@@ -6,7 +6,7 @@ import apsw
 
 from souviens.index.words import TOKENIZER
 
-VERSION = "1"  # of the tables, of `text` and of `words` together
+VERSION = "2"  # of the tables, of `text` and of `words` together
 
 # One pack in SAMPLED (by seq) has its units below SAMPLE_END, so that `rowid < SAMPLE_END` is a sample of all messages, with
 # no second table to keep and to erase. A larger boundary would cost every first entry of a word a byte.
@@ -18,9 +18,12 @@ TABLES = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('version', '{VERSION}'), ('changes', 0), ('embedded', 0), ('seen', -1), ('residue', 0), ('sample', 1),
     ('rest', {SAMPLE_END});
+-- traits: a byte a unit. names: of the persons in a conversation, a line each; who: a byte a unit, which of them spoke (0: nobody
+-- with a name), empty if there are none.
 CREATE TABLE span(first INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, id TEXT NOT NULL,
     provider TEXT NOT NULL, project TEXT, sensitivity INTEGER, created INTEGER, updated INTEGER, count INTEGER NOT NULL,
-    checksum INTEGER NOT NULL, roles BLOB NOT NULL, times BLOB NOT NULL) STRICT;
+    checksum INTEGER NOT NULL, roles BLOB NOT NULL, times BLOB NOT NULL, traits BLOB NOT NULL, names TEXT NOT NULL,
+    who BLOB NOT NULL) STRICT;
 -- packs of a stage that was not committed when they were indexed: held, but found by nobody
 CREATE TABLE staged(seq INTEGER PRIMARY KEY, stage INTEGER NOT NULL) STRICT;
 CREATE VIRTUAL TABLE words USING fts5(text, content = '', tokenize = "{TOKENIZER}");

@@ -6,17 +6,19 @@ import time
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from souviens.canon import utc
 from souviens.encode import Encoder
 from souviens.errors import EncoderError
 from souviens.grants import OWNER, Scope
-from souviens.index.layout import UNKNOWN, Allowed
+from souviens.index.layout import UNKNOWN, Allowed, Integers
 from souviens.index.port import Hit, Index
+from souviens.index.text import run_of
 from souviens.recall.board import Board
-from souviens.recall.question import Question, read
-from souviens.recall.weights import BY_VECTORS, BY_WORDS, LOOKED_AT, WEIGHTS, Weights
-from souviens.recall.when import spans
+from souviens.recall.question import Question, read, words_of
+from souviens.recall.relative import told
+from souviens.recall.weights import BY_VECTORS, CLAUSED, LOOKED_AT, WEIGHTS, Weights, weights_for
 from souviens.records import Conversation, Memory, Message, Record, Topic, spoken
 from souviens.vault.store import Packed, Store
 
@@ -64,22 +66,30 @@ def ask(
     scope: Scope = OWNER,
     unit: Unit = "message",
     weights: Weights = WEIGHTS,
+    now: int | None = None,
 ) -> Recall:
     """The k things that answer a question best. Words alone when there is no encoder or it fails; `note` says so.
 
     unit: what the items are; memories and topics stand among them whatever it is. Messages are what is asked for by default: a
-    message can be cited and its date is exact. A window or conversation holds its best message's score and more text, so among
+    message can be cited and its date is exact. now: when it is asked, microseconds UTC, for what is said relative to it ("last
+    spring"); None: nothing relative is read. A window or conversation holds its best message's score and more text, so among
     messages it would be the same answer twice.
     """
     started = time.monotonic()
     index.sync(store)
     asked = read(question)
     allowed = None if scope.sees_all else scope.allows
-    words = index.words(asked.sought, BY_WORDS, allowed)
+    layout = index.layout()
+    named = [n for n, name in enumerate(layout.names) if asked.names(name)]
+    postings = index.postings(asked.terms(layout.names[n] for n in named), allowed)
     vectors, used, note = _vectors(asked, index, encoder, allowed)
     items: tuple[Item, ...] = ()
-    if k > 0 and (words or vectors):
-        board = Board(index.layout(), words, vectors, weights)
+    if k > 0 and (len(postings.positions) or vectors):
+        board = Board(layout, postings, vectors, weights_for(asked.kind, weights))
+        board.speaker(named)
+        board.dates(told(asked.text, now, layout.years))
+        best = np.sort(board.ranked()[:CLAUSED])
+        board.clauses(best, _clauses(asked, index, encoder if used else None, board.positions[best]))
         items = _Answer(board, asked, _Records(store), unit).items(k)
     return Recall(question, items, used, round(time.monotonic() - started, 4), note)
 
@@ -98,6 +108,14 @@ def _vectors(asked: Question, index: Index, encoder: Encoder | None, allowed: Al
     waiting = index.pending(encoder.id).waiting
     note = f"{waiting} texts wait for their vectors (souviens encoder run)" if waiting else ""
     return hits, encoder.id if hits else None, note
+
+
+def _clauses(asked: Question, index: Index, encoder: Encoder | None, positions: Integers) -> NDArray[np.float32]:
+    """Cosines (clauses, n) of some candidates with what the question asks for one by one."""
+    clauses = asked.clauses if encoder is not None else []
+    if encoder is None or not clauses:
+        return np.zeros((0, len(positions)), np.float32)
+    return index.closeness(encoder.id, encoder.encode(clauses), positions)
 
 
 class _Records:
@@ -132,10 +150,6 @@ class _Answer:
 
     def items(self, k: int) -> tuple[Item, ...]:
         board = self.board
-        board.neighbours()
-        board.person()
-        board.dates(spans(self.asked.text))
-        board.subject()
         self._look(board.ranked()[:LOOKED_AT].tolist())
         items: list[Item] = []
         shown: dict[int, list[int]] = {}  # row -> positions that are in an item already
@@ -162,30 +176,25 @@ class _Answer:
         return self.unit == "conversation" and bool(shown)
 
     def _look(self, best: list[int]) -> None:
-        """Boosts by what only the records say: what a person confirmed, and who spoke, if the question names somebody."""
-        confirmed, spoke = (np.zeros(len(self.board.positions), np.bool_) for _ in range(2))
+        """What only the records say: what a person confirmed, and whether quoted words stand there as they were asked for."""
+        confirmed, quoted = (np.zeros(len(self.board.positions), np.bool_) for _ in range(2))
         for n in best:
-            record = self._record(n) if self.layout.kinds[int(self.board.rows[n])] == "memory" else None
-            confirmed[n] = isinstance(record, Memory) and record.status == "confirmed"
-        # The first ten are read for their items anyway. Where no person in them has a name, as in most exports, no more are.
-        if any(self._author(n) for n in best[:10]):
-            authors = {n: author for n in best if (author := self._author(n)) and self.asked.names(author)}
-            if len(set(authors.values())) == 1:
-                spoke[list(authors)] = True
-        self.board.times("confirmed", self.weights.confirmed, confirmed)
-        self.board.times("speaker", self.weights.speaker, spoke)
+            if self.layout.kinds[int(self.board.rows[n])] == "memory":
+                record = self._record(n)
+                confirmed[n] = isinstance(record, Memory) and record.status == "confirmed"
+            if self.asked.quoted:
+                words = f" {' '.join(words_of(self._text(n)))} "
+                quoted[n] = all(f" {phrase} " in words for phrase in self.asked.quoted)
+        self.board.looked("confirmed", confirmed)
+        self.board.looked("quoted", quoted)
 
     def _record(self, n: int) -> Packed:
         return self.reader.pack(int(self.layout.seqs[self.board.rows[n]]))
 
-    def _author(self, n: int) -> str | None:
-        """The name of the person whose turn a candidate is. (A tool has a name too; that is not who is asked about.)"""
-        if not self.board.turns[n]:
-            return None
-        record, ordinal = self._record(n), int(self.board.positions[n] - self.layout.offsets[self.board.rows[n]])
-        assert isinstance(record, Conversation)
-        message = record.messages[ordinal - 1]
-        return message.author if message.role == "user" else None
+    def _text(self, n: int) -> str:
+        """The words of a candidate, as the index has them."""
+        ordinal = int(self.board.positions[n] - self.layout.offsets[self.board.rows[n]])
+        return run_of(self._record(n)).units[ordinal].text
 
     def _item(self, n: int, row: int, position: int) -> Item | None:
         """What stands at a position, with its reasons; None for a memory a person has rejected."""
