@@ -32,7 +32,7 @@ from bench.ablations import Variant
 from bench.flat import Flat, Ranked
 from bench.haystacks import SMALL, Question, Set, sets
 from bench.scores import METRICS, Scores, mean, score
-from bench.vaults import Built, Once, built
+from bench.vaults import Built, Texts, built
 from souviens import encode
 from souviens.encode import Encoder
 from souviens.recall import ask
@@ -97,10 +97,10 @@ def measure(
             with built(haystack, (keep or Path(scratch)) / of.name / haystack.id, encoder) as made:
                 cost["index_s"] += made.seconds
                 cost["bytes"] += made.bytes
-                once = Once(encoder) if encoder else None
-                systems = {name: _product(made, once, variant) for name, variant in variants.items()}
+                kept = Texts(encoder) if encoder else None
+                systems = {name: _product(made, kept, variant) for name, variant in variants.items()}
                 if flat:
-                    systems[FLAT] = _flat(made, once)
+                    systems[FLAT] = _flat(made, kept)
                 for name, asking in systems.items():
                     for question in haystack.questions:
                         if question.turns or question.sessions or of.mempalace:

@@ -81,8 +81,9 @@ def _took(folder: Path, seconds: float, fresh: bool) -> float:
     return float(note.read_text(encoding="utf-8")) if note.exists() else seconds
 
 
-class Once:
-    """An encoder that keeps the vectors of single texts, so that a question is encoded the first time it is asked only."""
+class Texts:
+    """An encoder that keeps every vector: a text that came through a move unchanged is not encoded again. (An encoder gives the
+    same text the same vector, alone or among others.)"""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -90,8 +91,7 @@ class Once:
         self.id, self.dimensions = encoder.id, encoder.dimensions
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        if len(texts) != 1:
-            return self._encoder.encode(texts)
-        if texts[0] not in self._kept:
-            self._kept[texts[0]] = self._encoder.encode(texts)
-        return self._kept[texts[0]]
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        if new:
+            self._kept.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.array([self._kept[text] for text in texts], np.float32).reshape(len(texts), self.dimensions)
