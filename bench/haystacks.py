@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 SMALL = Path(__file__).with_name("recall_small.jsonl")
-ASIDE = frozenset({"adversarial", "abstention", "no target"})  # types that stand under types alone
+NOWHERE = "not in memory"  # the type of questions that nothing answers
+ASIDE = frozenset({"adversarial", "abstention", "no target", NOWHERE})  # types that stand under types alone
 MEMPALACE = "-mempalace"
 _DATES = ("%I:%M %p on %d %B, %Y", "%B-%d-%Y", "%Y/%m/%d (%a) %H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%d %B, %Y")
 _SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")

@@ -12,7 +12,8 @@ over it. --ablations: also every variant of `bench.ablations`. --keep: leave the
 
 OUT holds {"encoder", "sets": {set: {"n", "overall": {"message": {metric: percent}, "conversation": {…}}, "types": {type: {"n",
 "message", "conversation"}}, "speed": {"index_s", "query_ms_p50", "query_ms_p95", "bytes"}}}}; a level of which nothing could be
-scored is {}. With --flat, --ablations and --split also "variants", "full over flat" and "folds", each by set.
+scored is {}. The type "not in memory" also has "nothing": how often nothing was found, in percent. With --flat, --ablations and
+--split also "variants", "full over flat" and "folds", each by set.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any, NamedTuple, TypeAlias
 from bench import ablations, leaderboard
 from bench.ablations import Variant
 from bench.flat import Flat, Ranked
-from bench.haystacks import SMALL, Question, Set, sets
+from bench.haystacks import NOWHERE, SMALL, Question, Set, sets
 from bench.scores import METRICS, Scores, mean, score
 from bench.vaults import Built, Texts, built
 from souviens import encode
@@ -43,12 +44,14 @@ FLAT = "flat"
 
 
 class Answer(NamedTuple):
-    """What one question found. haystack: for folds. seconds: of the message query."""
+    """What one question found. haystack: for folds. items: how many were found. seconds: of the message query."""
 
     haystack: str
+    question: str
     type: str
     message: Scores
     conversation: Scores
+    items: int
     seconds: float
 
 
@@ -103,7 +106,7 @@ def measure(
                     systems[FLAT] = _flat(made, kept)
                 for name, asking in systems.items():
                     for question in haystack.questions:
-                        if question.turns or question.sessions or of.mempalace:
+                        if question.turns or question.sessions or question.type == NOWHERE or of.mempalace:
                             answers[name].append(_answer(of, haystack.id, made, question, asking))
     return answers, cost
 
@@ -114,7 +117,8 @@ def _answer(of: Set, haystack: str, made: Built, question: Question, asking: Ask
     sessions = list(dict.fromkeys(made.sessions[id] for id in found.conversations))
     # MemPalace counts a question without evidence as answered.
     conversation = score(sessions, question.sessions) or (dict.fromkeys(METRICS, 1.0) if of.mempalace else {})
-    return Answer(haystack, question.type, score(turns, question.turns), conversation, seconds)
+    message = score(turns, question.turns)
+    return Answer(haystack, question.id, question.type, message, conversation, len(found.messages), seconds)
 
 
 def report(of: Set, answers: list[Answer], cost: dict[str, float]) -> dict[str, Any]:
@@ -127,7 +131,7 @@ def report(of: Set, answers: list[Answer], cost: dict[str, float]) -> dict[str, 
     return {
         "n": len(overall),
         "overall": _levels(overall),
-        "types": {type: {"n": len(rows), **_levels(rows)} for type, rows in sorted(types.items())},
+        "types": {type: {"n": len(rows), **_levels(rows), **_nothing(type, rows)} for type, rows in sorted(types.items())},
         "speed": {
             "index_s": round(cost["index_s"], 1),
             "query_ms_p50": round(times[len(times) // 2], 1),
@@ -143,6 +147,11 @@ def _counted(of: Set, answers: list[Answer]) -> list[Answer]:
 
 def _levels(answers: list[Answer]) -> dict[str, Scores]:
     return {"message": mean(a.message for a in answers), "conversation": mean(a.conversation for a in answers)}
+
+
+def _nothing(type: str, answers: list[Answer]) -> dict[str, float]:
+    """Of questions that nothing answers, the share in percent for which nothing was found."""
+    return {"nothing": round(100 * sum(not a.items for a in answers) / len(answers), 1)} if type == NOWHERE else {}
 
 
 def folds(of: Set, answers: list[Answer]) -> dict[str, dict[str, tuple[float, float]]]:
@@ -170,7 +179,7 @@ def _table(name: str, found: dict[str, Any], variants: dict[str, dict[str, Score
     for level in ("message", "conversation"):
         yield _line(f"{level}, overall", found["n"], found["overall"][level])
         for type, row in found["types"].items():
-            yield _line(f"  {type}", row["n"], row[level])
+            yield _line(f"  {type}", row["n"], row[level]) + (f"  nothing: {row['nothing']:.0f} %" if "nothing" in row else "")
         for variant, levels in variants.items():
             yield _line(f"{level}, {variant}", found["n"], levels[level])
     yield f"speed: {found['speed']}"

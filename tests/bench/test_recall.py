@@ -36,7 +36,7 @@ def test_what_has_no_known_evidence_is_not_scored_as_missed() -> None:
 
 def _answer(haystack: str, type: str, hit: bool) -> Answer:
     found = score(["a"] if hit else [], frozenset("a"))
-    return Answer(haystack, type, found, found, 0.001)
+    return Answer(haystack, "q", type, found, found, int(hit), 0.001)
 
 
 def test_adversarial_questions_stand_under_types_alone() -> None:
@@ -82,16 +82,37 @@ def small() -> dict[str, list[Answer]]:
     return measure(Set("small", SMALL), None, ablations.FULL, flat=True)[0]
 
 
+KINDS = {
+    "changed knowledge", "implied", "list", "lookup", "multi-hop", "not in memory", "order", "preference", "relative date",
+    "summary", "wrong name",
+}  # fmt: skip
+LANGUAGES = ("French", "Spanish", "German", "Japanese", "Chinese", "Arabic", "Hindi")
+
+
+def test_the_small_set_has_every_kind_of_question_and_several_languages(small: dict[str, list[Answer]]) -> None:
+    assert {answer.type for answer in small["full"]} == KINDS
+    assert {answer.question.partition("-")[0] for answer in small["full"]} == {"life", "friends", *LANGUAGES}
+
+
 def test_the_small_set_is_found_by_words_alone(small: dict[str, list[Answer]]) -> None:
     """Every script, and every kind of question that words can answer."""
     found = report(Set("small", SMALL), small["full"], {"index_s": 0.0, "bytes": 0.0})
 
-    assert found["n"] == 15
-    assert found["overall"]["message"]["any@10"] >= 86  # all but two, which ask in other words
-    for language in ("French", "Spanish", "German", "Japanese", "Chinese", "Arabic", "Hindi"):
-        assert found["types"][language]["message"]["any@5"] == 100, language
+    assert found["n"] == 39  # and three that nothing answers
+    assert found["overall"]["message"]["any@10"] >= 85  # the rest ask in other words, or for a day that they do not name
+    for language in LANGUAGES:
+        looked_up = [answer for answer in small["full"] if answer.question == f"{language}-0"]
+        assert mean(answer.message for answer in looked_up)["any@5"] == 100, language
+
+
+def test_what_nothing_answers_is_asked_and_stands_aside(small: dict[str, list[Answer]]) -> None:
+    found = report(Set("small", SMALL), small["full"], {"index_s": 0.0, "bytes": 0.0})["types"]["not in memory"]
+
+    assert (found["n"], found["message"], found["conversation"]) == (3, {}, {})
+    silent = [answer for answer in small["full"] if answer.type == "not in memory" and not answer.items]
+    assert found["nothing"] == round(100 * len(silent) / 3, 1)
 
 
 def test_the_flat_baseline_answers_the_same_questions(small: dict[str, list[Answer]]) -> None:
     assert [(a.haystack, a.type) for a in small[FLAT]] == [(a.haystack, a.type) for a in small["full"]]
-    assert mean(a.message for a in small[FLAT])["any@10"] == 100.0
+    assert mean(a.message for a in small[FLAT])["any@10"] >= 95
