@@ -149,7 +149,7 @@ def plain(text: str) -> str:
 
 
 def _top(question: Question, made: Vault, index: Index, encoder: Encoder | None) -> list[str]:
-    found = ask(question.text, TOP, store=made.store, index=index, encoder=encoder)
+    found = ask(question.text, TOP, store=made.store, index=index, encoder=encoder, now=question.asked)
     return [plain(item.text) for item in found.items]
 
 

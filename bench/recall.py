@@ -63,6 +63,7 @@ def _product(made: Built, encoder: Encoder | None, variant: Variant) -> Asking:
 
     def asking(question: Question) -> tuple[Ranked, float]:
         given: Any = {
+            "now": question.asked,
             "store": made.vault.store,
             "index": made.index,
             "encoder": encoder if variant.encoder else None,
