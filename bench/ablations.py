@@ -1,62 +1,62 @@
 """What each part of recall is worth: variants of the table of weights with parts of it left out.
 
-They follow `souviens.recall.weights.Weights`: a field that is new there is a signal of its own here, left out on its own, until it
-is named in a group below. A field that is gone from there fails `tests/bench` as long as a group still names it.
+They follow `souviens.recall.weights.Weights`: a field that is new there is left out on its own here, and belongs to no group until
+it is named in one. A field that is gone from there fails `tests/bench` as long as a group still names it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from souviens.recall.weights import WEIGHTS, Weights
+from souviens.recall.kinds import Kind
+from souviens.recall.weights import TABLE, WEIGHTS, Weights
 
 ARMS = ("words", "vectors")
-SCALES = ("floor", "least")  # how an arm's scores are read: no signals
-# Signals of more than one field. The rest are named as their field.
-GROUPS: dict[str, tuple[str, ...]] = {"neighbours": ("near", "further")}
-# What is above a message and what is across: each of these on its own over words and vectors. By the beginning of a field's name.
-HIERARCHY = ("subject", "title", "exchange", "episode", "topic", "conversation", "project", "area")
-LINKS = ("link", "reference", "mention", "follow", "hop")
+FACTORS = ("title",)  # 1 changes nothing; of everything else, which is added, 0
+# What stands above a message, what lies beside it, what it is itself, and what the question says: each alone and left out.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "hierarchy": ("conversation", "opening", "around", "title"),
+    "links": ("near", "answer"),
+    "traits": ("person", "model", "number", "name", "self", "moment", "rule", "leaning"),
+    "question": ("clause", "date", "speaker", "quoted"),
+}
 
 
 class Variant(NamedTuple):
     """weights: for `ask`. encoder: do vectors take part?"""
 
-    weights: Weights
+    weights: Mapping[Kind, Weights]
     encoder: bool = True
 
 
-FULL = {"full": Variant(WEIGHTS)}
+FULL = {"full": Variant(TABLE)}
 
 
-def signals(weights: Weights = WEIGHTS) -> dict[str, tuple[str, ...]]:
-    """Each structural signal and its fields of the table."""
-    grouped = {field for fields in GROUPS.values() for field in fields}
-    alone = {field: (field,) for field in weights._fields if field not in (*ARMS, *SCALES) and field not in grouped}
-    return GROUPS | alone
+def without(fields: Iterable[str], weights: Mapping[Kind, Weights] = TABLE) -> dict[Kind, Weights]:
+    """The table with some fields at what changes nothing."""
+    nothing = {field: 1.0 if field in FACTORS else 0.0 for field in fields}
+    return {kind: row._replace(**nothing) for kind, row in weights.items()}
 
 
-def without(weights: Weights, fields: tuple[str, ...]) -> Weights:
-    """The table with some fields at what changes nothing: 1 for a factor, which is 1 or more, 0 for a share, which is less."""
-    return weights._replace(**{field: 1.0 if getattr(weights, field) >= 1 else 0.0 for field in fields})
+def only(fields: Iterable[str]) -> dict[Kind, Weights]:
+    """The table with nothing but some fields."""
+    kept = set(fields)
+    return without(field for field in Weights._fields if field not in kept)
 
 
-def variants(weights: Weights = WEIGHTS) -> dict[str, Variant]:
+def variants() -> dict[str, Variant]:
     """Every variant by its name, the full one first."""
-    every = signals(weights)
-    bare = without(weights, tuple(field for fields in every.values() for field in fields))
     found = {
-        "full": Variant(weights),
-        "words only": Variant(bare, encoder=False),
-        "vectors only": Variant(bare._replace(words=0.0)),
-        "words + vectors": Variant(bare),
+        **FULL,
+        "words only": Variant(only(("words",)), encoder=False),
+        "vectors only": Variant(only(("vectors",))),
+        "words + vectors": Variant(only(ARMS)),
+        "every question a lookup": Variant(dict.fromkeys(TABLE, WEIGHTS)),
     }
-    for name, beginnings in (("hierarchy", HIERARCHY), ("links", LINKS)):
-        fields = tuple(field for field in weights._fields if field.startswith(beginnings))
-        if fields:
-            found[f"{name} alone"] = Variant(bare._replace(**{field: getattr(weights, field) for field in fields}))
-            found[f"without {name}"] = Variant(without(weights, fields))
-    found |= {f"without {name}": Variant(without(weights, fields)) for name, fields in every.items()}
-    found["without vectors"] = Variant(weights, encoder=False)
-    found["without words"] = Variant(weights._replace(words=0.0))
+    for name, fields in GROUPS.items():
+        found[f"{name} alone"] = Variant(only((*ARMS, *fields)))
+        found[f"without {name}"] = Variant(without(fields))
+    found |= {f"without {field}": Variant(without((field,))) for field in Weights._fields}
+    found["without an encoder"] = Variant(TABLE, encoder=False)
     return found

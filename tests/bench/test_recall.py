@@ -8,7 +8,7 @@ from bench import ablations
 from bench.haystacks import SMALL, Set
 from bench.recall import FLAT, Answer, folds, measure, report
 from bench.scores import METRICS, mean, score
-from souviens.recall.weights import WEIGHTS
+from souviens.recall.weights import TABLE, WEIGHTS
 
 
 def test_the_metrics_of_a_ranking() -> None:
@@ -62,19 +62,19 @@ def test_folds_are_of_whole_haystacks() -> None:
 
 
 def test_the_ablations_follow_the_table_of_weights() -> None:
-    """Every field is an arm, a scale, or part of a signal; and leaving a signal out changes its fields and no other."""
-    every = ablations.signals()
-    fields = {field for group in every.values() for field in group}
-
-    assert fields | {*ablations.ARMS, *ablations.SCALES} == set(WEIGHTS._fields)
+    """Groups name fields there are, none twice; leaving a field out changes it and no other, for every kind of question."""
+    grouped = [field for group in ablations.GROUPS.values() for field in group]
+    assert len(grouped) == len(set(grouped))
+    assert {*grouped, *ablations.ARMS} <= set(WEIGHTS._fields)
     variants = ablations.variants()
-    for name, group in every.items():
-        left_out = variants[f"without {name}"].weights
-        assert {f for f in WEIGHTS._fields if getattr(left_out, f) != getattr(WEIGHTS, f)} == set(group)
+    for field in WEIGHTS._fields:
+        for kind, left_out in variants[f"without {field}"].weights.items():
+            changed = {f for f in WEIGHTS._fields if getattr(left_out, f) != getattr(TABLE[kind], f)}
+            assert changed == ({field} if getattr(TABLE[kind], field) not in (0.0, 1.0 if field == "title" else 0.0) else set())
     assert not variants["words only"].encoder
-    assert variants["vectors only"].weights.words == 0
-    assert variants["hierarchy alone"].weights.subject == WEIGHTS.subject
-    assert variants["hierarchy alone"].weights.person == 1
+    assert variants["vectors only"].weights["lookup"].words == 0
+    alone = variants["hierarchy alone"].weights["lookup"]
+    assert (alone.opening, alone.person) == (WEIGHTS.opening, 0)
 
 
 @pytest.fixture(scope="module")

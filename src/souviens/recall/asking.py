@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -16,9 +17,10 @@ from souviens.index.layout import UNKNOWN, Allowed, Integers
 from souviens.index.port import Hit, Index
 from souviens.index.text import run_of
 from souviens.recall.board import Board
+from souviens.recall.kinds import Kind
 from souviens.recall.question import Question, read, words_of
 from souviens.recall.relative import told
-from souviens.recall.weights import BY_VECTORS, CLAUSED, LOOKED_AT, WEIGHTS, Weights, weights_for
+from souviens.recall.weights import BY_VECTORS, CLAUSED, LOOKED_AT, TABLE, Weights
 from souviens.records import Conversation, Memory, Message, Record, Topic, spoken
 from souviens.vault.store import Packed, Store
 
@@ -65,7 +67,7 @@ def ask(
     encoder: Encoder | None,
     scope: Scope = OWNER,
     unit: Unit = "message",
-    weights: Weights = WEIGHTS,
+    weights: Mapping[Kind, Weights] = TABLE,
     now: int | None = None,
 ) -> Recall:
     """The k things that answer a question best. Words alone when there is no encoder or it fails; `note` says so.
@@ -85,7 +87,7 @@ def ask(
     vectors, used, note = _vectors(asked, index, encoder, allowed)
     items: tuple[Item, ...] = ()
     if k > 0 and (len(postings.positions) or vectors):
-        board = Board(layout, postings, vectors, weights_for(asked.kind, weights))
+        board = Board(layout, postings, vectors, weights[asked.kind])
         board.speaker(named)
         board.dates(told(asked.text, now, layout.years))
         best = np.sort(board.ranked()[:CLAUSED])

@@ -61,8 +61,9 @@ class Weights(NamedTuple):
 
 WEIGHTS = Weights()
 
+# What each kind of question changes in it. A lookup and a list are asked with the table as it is.
 _QUIET = {"rule": 0.0, "leaning": 0.0}  # standing instructions and preferences answer other questions than this
-BY_KIND: dict[Kind, dict[str, float]] = {
+_CHANGES: dict[Kind, dict[str, float]] = {
     "lookup": {},
     "list": {},
     "changed": {},
@@ -86,15 +87,9 @@ BY_KIND: dict[Kind, dict[str, float]] = {
     | {"words": 0.0, "around": 0.0, "vectors": 0.1, "near": 0.0, "conversation": 18.0, "clause": 0.0, "opening": 0.0, "answer": 0.0}
     | {"number": 0.0, "name": 0.0, "self": 0.0, "moment": 0.0},
 }
+TABLE: dict[Kind, Weights] = {kind: WEIGHTS._replace(**changes) for kind, changes in _CHANGES.items()}
 FLOOR, RANGE = 0.1, 0.7  # cosines: what two unrelated turns have in common under MiniLM, and from there to as near as turns come
 CHANCE = 0.09  # cosine a conversation's best turn gains by chance for each e-fold of its turns (measured: docs/LOG.md)
 BY_WORDS, BY_VECTORS = 500, 400  # units taken as candidates: more words or fewer vectors cost recall or time (docs/LOG.md)
 CLAUSED = 200  # of the best candidates, which are compared with the clauses of a question
 LOOKED_AT = 64  # of the best candidates, whose records are read for what the index does not know: what was confirmed or quoted
-
-
-def weights_for(kind: Kind, weights: Weights = WEIGHTS) -> Weights:
-    """The table for a kind of question: each change shifts a weight by as much as it differs from the table's own."""
-    return weights._replace(
-        **{name: value for name, value in BY_KIND[kind].items() if getattr(weights, name) == getattr(WEIGHTS, name)}
-    )
