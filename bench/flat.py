@@ -72,6 +72,7 @@ class Ranked(NamedTuple):
 
     messages: list[str]
     conversations: list[str]
+    likely: bool = True
 
 
 class _Turn(NamedTuple):

@@ -12,7 +12,7 @@ over it. --ablations: also every variant of `bench.ablations`. --keep: leave the
 
 OUT holds {"encoder", "sets": {set: {"n", "overall": {"message": {metric: percent}, "conversation": {…}}, "types": {type: {"n",
 "message", "conversation"}}, "speed": {"index_s", "query_ms_p50", "query_ms_p95", "bytes"}}}}; a level of which nothing could be
-scored is {}. The type "not in memory" also has "nothing": how often nothing was found, in percent. With --flat, --ablations and
+scored is {}. The type "not in memory" also has "nothing": how often recall says so, in percent. With --flat, --ablations and
 --split also "variants", "full over flat" and "folds", each by set.
 """
 
@@ -44,14 +44,14 @@ FLAT = "flat"
 
 
 class Answer(NamedTuple):
-    """What one question found. haystack: for folds. items: how many were found. seconds: of the message query."""
+    """What one question found. haystack: for folds. likely: does it say that there is an answer? seconds: of the message query."""
 
     haystack: str
     question: str
     type: str
     message: Scores
     conversation: Scores
-    items: int
+    likely: bool
     seconds: float
 
 
@@ -74,7 +74,7 @@ def _product(made: Built, encoder: Encoder | None, variant: Variant) -> Asking:
         seconds = time.monotonic() - started
         wide = ask(question.text, DEPTH, unit="conversation", **given)
         messages = [item.message for item in found.items if item.message]
-        return Ranked(messages, [item.conversation for item in wide.items if item.conversation]), seconds
+        return Ranked(messages, [item.conversation for item in wide.items if item.conversation], found.likely), seconds
 
     return asking
 
@@ -119,7 +119,7 @@ def _answer(of: Set, haystack: str, made: Built, question: Question, asking: Ask
     # MemPalace counts a question without evidence as answered.
     conversation = score(sessions, question.sessions) or (dict.fromkeys(METRICS, 1.0) if of.mempalace else {})
     message = score(turns, question.turns)
-    return Answer(haystack, question.id, question.type, message, conversation, len(found.messages), seconds)
+    return Answer(haystack, question.id, question.type, message, conversation, found.likely and bool(found.messages), seconds)
 
 
 def report(of: Set, answers: list[Answer], cost: dict[str, float]) -> dict[str, Any]:
@@ -151,8 +151,8 @@ def _levels(answers: list[Answer]) -> dict[str, Scores]:
 
 
 def _nothing(type: str, answers: list[Answer]) -> dict[str, float]:
-    """Of questions that nothing answers, the share in percent for which nothing was found."""
-    return {"nothing": round(100 * sum(not a.items for a in answers) / len(answers), 1)} if type == NOWHERE else {}
+    """Of questions that nothing answers, the share in percent of which recall says that nothing does."""
+    return {"nothing": round(100 * sum(not a.likely for a in answers) / len(answers), 1)} if type == NOWHERE else {}
 
 
 def folds(of: Set, answers: list[Answer]) -> dict[str, dict[str, tuple[float, float]]]:

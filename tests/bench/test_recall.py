@@ -109,7 +109,7 @@ def test_what_nothing_answers_is_asked_and_stands_aside(small: dict[str, list[An
     found = report(Set("small", SMALL), small["full"], {"index_s": 0.0, "bytes": 0.0})["types"]["not in memory"]
 
     assert (found["n"], found["message"], found["conversation"]) == (3, {}, {})
-    silent = [answer for answer in small["full"] if answer.type == "not in memory" and not answer.items]
+    silent = [answer for answer in small["full"] if answer.type == "not in memory" and not answer.likely]
     assert found["nothing"] == round(100 * len(silent) / 3, 1)
 
 

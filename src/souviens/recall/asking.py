@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,14 @@ from souviens.canon import utc
 from souviens.encode import Encoder
 from souviens.errors import EncoderError
 from souviens.grants import OWNER, Scope
-from souviens.index.layout import UNKNOWN, Allowed, Integers
+from souviens.index.layout import UNKNOWN, Allowed
 from souviens.index.port import Hit, Index
 from souviens.index.text import run_of
 from souviens.recall.board import Board
 from souviens.recall.kinds import Kind
 from souviens.recall.question import Question, read, words_of
 from souviens.recall.relative import told
-from souviens.recall.weights import BY_VECTORS, CLAUSED, LOOKED_AT, TABLE, Weights
+from souviens.recall.weights import BY_VECTORS, CLAUSED, LIKELY, LIKELY_BY_WORDS, LOOKED_AT, TABLE, Weights
 from souviens.records import Conversation, Memory, Message, Record, Topic, spoken
 from souviens.vault.store import Packed, Store
 
@@ -49,13 +49,16 @@ class Item(Record, frozen=True, omit_defaults=False):
 
 
 class Recall(Record, frozen=True, omit_defaults=False):
-    """An answer. encoder: id of the one that took part, None when words did it alone; note says why."""
+    """An answer. encoder: id of the one that took part, None when words did it alone; note says why. likely: is it likely that the
+    question is answered here? Where not, the items are the nearest there is. kind: of the question, see `kinds`."""
 
     query: str
     items: tuple[Item, ...]
     encoder: str | None
     seconds: float
     note: str = ""
+    likely: bool = True
+    kind: Kind = "lookup"
 
 
 def ask(
@@ -84,40 +87,45 @@ def ask(
     layout = index.layout()
     named = [n for n, name in enumerate(layout.names) if asked.names(name)]
     postings = index.postings(asked.terms(layout.names[n] for n in named), allowed)
-    vectors, used, note = _vectors(asked, index, encoder, allowed)
+    meaning = _meaning(asked, index, encoder, allowed)
     items: tuple[Item, ...] = ()
-    if k > 0 and (len(postings.positions) or vectors):
-        board = Board(layout, postings, vectors, weights[asked.kind])
+    likely = False
+    if k > 0 and (len(postings.positions) or meaning.hits):
+        board = Board(layout, postings, meaning.hits, weights[asked.kind])
         board.speaker(named)
         board.dates(told(asked.text, now, layout.years))
         best = np.sort(board.ranked()[:CLAUSED])
-        board.clauses(best, _clauses(asked, index, encoder if used else None, board.positions[best]))
+        if meaning.encoder and len(meaning.clauses):
+            board.clauses(best, index.closeness(meaning.encoder, meaning.clauses, board.positions[best]))
         items = _Answer(board, asked, _Records(store), unit).items(k)
-    return Recall(question, items, used, round(time.monotonic() - started, 4), note)
+        likely = bool(items) and board.evidence >= (LIKELY if meaning.hits else LIKELY_BY_WORDS)
+    return Recall(question, items, meaning.encoder, round(time.monotonic() - started, 4), meaning.note, likely, asked.kind)
 
 
-def _vectors(asked: Question, index: Index, encoder: Encoder | None, allowed: Allowed | None) -> tuple[list[Hit], str | None, str]:
-    """(hits, the encoder that found them, a note on what is missing)."""
+class _Meaning(NamedTuple):
+    """What vectors say. hits: the units nearest to the question. clauses: vectors of what it asks for one by one, (clauses, d).
+    encoder: id of the one that made them, None if there was none. note: on what is missing."""
+
+    hits: list[Hit]
+    clauses: NDArray[np.float32]
+    encoder: str | None
+    note: str
+
+
+def _meaning(asked: Question, index: Index, encoder: Encoder | None, allowed: Allowed | None) -> _Meaning:
+    nothing = np.zeros((0, 0), np.float32)
     if encoder is None:
-        return [], None, "words only: no encoder is installed (souviens encoder install)"
+        return _Meaning([], nothing, None, "words only: no encoder is installed (souviens encoder install)")
     if not asked.text.strip():
-        return [], None, ""
+        return _Meaning([], nothing, None, "")
     try:
-        vector = encoder.encode([asked.text])[0]
+        vectors = encoder.encode([asked.text, *asked.clauses])
     except EncoderError as error:
-        return [], None, f"words only: {error.what}"
-    hits = index.nearest(encoder.id, vector, BY_VECTORS, allowed)
+        return _Meaning([], nothing, None, f"words only: {error.what}")
+    hits = index.nearest(encoder.id, vectors[0], BY_VECTORS, allowed)
     waiting = index.pending(encoder.id).waiting
     note = f"{waiting} texts wait for their vectors (souviens encoder run)" if waiting else ""
-    return hits, encoder.id if hits else None, note
-
-
-def _clauses(asked: Question, index: Index, encoder: Encoder | None, positions: Integers) -> NDArray[np.float32]:
-    """Cosines (clauses, n) of some candidates with what the question asks for one by one."""
-    clauses = asked.clauses if encoder is not None else []
-    if encoder is None or not clauses:
-        return np.zeros((0, len(positions)), np.float32)
-    return index.closeness(encoder.id, encoder.encode(clauses), positions)
+    return _Meaning(hits, vectors[1:], encoder.id if hits else None, note)
 
 
 class _Records:

@@ -33,7 +33,8 @@ _TRAITS = {
 
 
 class Board:
-    """positions: of the candidates, ascending, into the layout. rows: of their records. shares: signal -> its part (n,)."""
+    """positions: of the candidates, ascending, into the layout. rows: of their records. shares: signal -> its part (n,).
+    evidence: how much speaks for there being an answer at all, 0 to 3; without vectors 0 to 1."""
 
     def __init__(self, layout: Layout, postings: Postings, vectors: Sequence[Hit], weights: Weights) -> None:
         self.layout, self.postings, self.weights = layout, postings, weights
@@ -87,8 +88,11 @@ class Board:
         said = (self.roles == _USER) | (self.roles == STATEMENT)
         marks = layout.traits[positions]
         self._enter("words", self._own(positions))
-        self._enter("around", self._around())
+        best = self._surroundings()
+        self.evidence = self._evidence(best, near)
+        self._enter("around", self._around(best))
         self._enter("vectors", near)
+        self._enter("clause", near)
         self._enter("near", np.maximum(*(self._beside(positions, near, step) for step in (-1, 1))))
         self._enter("conversation", self._conversation())
         self._enter("person", said)
@@ -114,16 +118,27 @@ class Board:
             out[:, there] = self.postings.scores[:, at[there]]
         return out
 
-    def _around(self) -> Floats:
-        """Words of a turn, of those within two of it and of the title together, each term once, over the best candidate."""
+    def _surroundings(self) -> Floats:
+        """The best of each term in a turn, in those within two of it and in the title: (terms, n)."""
         best = self._term_scores(self.positions)
         for step in _BESIDE:
             beside = self.positions + step
-            same = self._same_record(beside)
-            best = np.maximum(best, self._term_scores(np.where(same, beside, -1)))
+            best = np.maximum(best, self._term_scores(np.where(self._same_record(beside), beside, -1)))
         titles = self._term_scores(self.layout.offsets[self.rows])
-        found = np.where(self.turns, np.maximum(best, titles), best).sum(axis=0)
+        return np.where(self.turns, np.maximum(best, titles), best)
+
+    def _around(self, best: Floats) -> Floats:
+        """Words of a turn and its surroundings together, each term once, over the best candidate."""
+        found = best.sum(axis=0)
         return np.asarray(found / max(found.max(initial=0.0), 1e-9))
+
+    def _evidence(self, best: Floats, near: Floats) -> float:
+        """How much speaks for there being an answer at all: of one candidate, how many of the words stand around it and how near
+        in meaning it is."""
+        if not len(self.positions):
+            return 0.0
+        covered = (best > 0).mean(axis=0) if len(best) else np.zeros(len(self.positions))
+        return float((covered + 2 * near).max() if len(self._near[0]) else covered.max())
 
     def _same_record(self, positions: Integers) -> Mask:
         """Is this, beside each candidate, a turn of the same record?"""
@@ -161,11 +176,10 @@ class Board:
         return np.asarray(asked & (self.roles == _USER))
 
     def clauses(self, best: Integers, cosines: NDArray[np.float32]) -> None:
-        """Of candidates `best`: how near each is to the nearest of the question's clauses, (clauses, n) cosines. A question that is
-        one clause, and every other candidate: how near to the whole."""
+        """How near candidates `best` are to the nearest of the question's clauses, given their cosines (clauses, n). Until then,
+        and for all others, it is how near they are to the whole question."""
         near = self._closeness(self.positions)
-        if len(cosines):
-            near[best] = np.clip((cosines.max(axis=0) - FLOOR) / RANGE, 0.0, 1.0)
+        near[best] = np.clip((cosines.max(axis=0) - FLOOR) / RANGE, 0.0, 1.0)
         self._enter("clause", near)
 
     def speaker(self, named: Iterable[int]) -> None:

@@ -90,6 +90,9 @@ _CHANGES: dict[Kind, dict[str, float]] = {
 TABLE: dict[Kind, Weights] = {kind: WEIGHTS._replace(**changes) for kind, changes in _CHANGES.items()}
 FLOOR, RANGE = 0.1, 0.7  # cosines: what two unrelated turns have in common under MiniLM, and from there to as near as turns come
 CHANCE = 0.09  # cosine a conversation's best turn gains by chance for each e-fold of its turns (measured: docs/LOG.md)
+# Below so much evidence (`Board.evidence`) it is likely that nothing answers: of questions that are answered 3 of 100 are below, of
+# questions about another history 60 to 90 (docs/LOG.md). By words alone both are less sure.
+LIKELY, LIKELY_BY_WORDS = 1.2, 0.34
 BY_WORDS, BY_VECTORS = 500, 400  # units taken as candidates: more words or fewer vectors cost recall or time (docs/LOG.md)
 CLAUSED = 200  # of the best candidates, which are compared with the clauses of a question
 LOOKED_AT = 64  # of the best candidates, whose records are read for what the index does not know: what was confirmed or quoted
