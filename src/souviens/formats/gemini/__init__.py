@@ -103,9 +103,8 @@ def sidecars(delivery: Delivery) -> dict[str, Json]:
     chain = Chain()
     for entry in delivery.entries:
         if _kind(entry, delivery.peek(entry)) in ("rows", "page"):
-            for piece in cut(entry):
-                if isinstance(piece, Slice):
-                    chain.add(rows.opened(piece))
+            slices = (piece for piece in cut(entry) if isinstance(piece, Slice))
+            chain.add(link for piece in slices if (link := activity.link_of(rows.opened(piece))))
     return {"chain": chain.closed(), "files": frozenset(entry.name for entry in delivery.entries)}
 
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -41,6 +42,7 @@ _DONE = re.compile(r"(?:Created|Used|Added|Gave|Selected|Cleared|Shared|Deleted|
 PROMPT, ANSWER, UNDIVIDED = "title", "safeHtmlItem", "undivided"
 # What a row says of the account and of its conversation. All else belongs to the prompt, is kept with it, and goes with it.
 _OF_ROW = frozenset({"header", "products", "activityControls", "details", "titleUrl", "time", "caption"})
+_ENCLOSED = (str, list, dict)  # what stands between quotes or brackets
 _NOT_PROMPT = (_OF_ROW - {"time"}) | {ANSWER}
 ROWS = "rows"  # of a run's value
 _ANSWERED = "\0answered"  # beside the fields of a prompt, whether its row has an answer: no export has a field of that name
@@ -73,7 +75,7 @@ def is_gemini(row: Json) -> bool:
         return False
     listed, header = row.get("products"), row.get("header")
     products = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
-    if any(map(_PRODUCTS.search, products)):
+    if any(map(_is_product, products)):
         return True
     # An app on a phone may be called Gemini; its rows are those of the product Android, and hold no answers.
     if isinstance(header, str) and _PRODUCTS.search(header) and (not products or ANSWER in row):
@@ -82,6 +84,11 @@ def is_gemini(row: Json) -> bool:
         return False
     said = row.get(PROMPT)
     return any(map(_HOST.match, _links(row))) or (isinstance(said, str) and _SAID.match(said) is not None)
+
+
+@lru_cache(maxsize=64)
+def _is_product(name: str) -> bool:
+    return _PRODUCTS.search(name) is not None
 
 
 def _links(row: dict[str, Json]) -> list[str]:
@@ -96,23 +103,24 @@ def _named(row: Json) -> list[str]:
     return list(dict.fromkeys(match[1] for match in matches if match and match[1] and match[1] != "c"))
 
 
-def of_conversation(row: dict[str, Json]) -> dict[str, Json] | None:
-    """What a row says of the one conversation it links to: rows of which this is the same can be of one run.
+def of_conversation(row: dict[str, Json], before: dict[str, Json] | None = None) -> dict[str, Json] | None:
+    """What a row says of the one conversation it links to: rows of which this is the same can be of one run. before: what the row
+    before it said.
 
     None for a row that is a slice of its own: it names no conversation or several, or what an erasure leaves of it could not be
     told from something else.
     """
     title = row.get(PROMPT)
-    if not isinstance(title, str) or not title.strip(" ") or not isinstance(row.get(ANSWER, []), list) or len(_named(row)) != 1:
+    if type(title) is not str or not title.strip(" ") or type(row.get(ANSWER, [])) is not list:
         return None
     own: dict[str, Json] = {}
     for name, value in row.items():
         if name in _OF_ROW:
             own[name] = value
-        elif not isinstance(value, (str, list, dict)):
+        elif type(value) not in _ENCLOSED:
             return None
     own.pop("time", None)
-    return own
+    return own if own == before or len(_named(row)) == 1 else None
 
 
 class Joined(dict[str, Json]):
@@ -289,7 +297,7 @@ def _files(name: str, media: str, fields: Fields, folder: str, desk: Desk) -> li
 # --- which row came before --------------------------------------------------------------------------------------------
 
 
-class _Link(NamedTuple):
+class Link(NamedTuple):
     """A run as a link of its conversation's chain: the file it is of, the first and last message of its first and of its last row,
     and when these were, in microseconds."""
 
@@ -305,18 +313,14 @@ class Chain:
     """The runs of a whole delivery by conversation: for every run the message before it, and which conversations' files are oldest
     first."""
 
-    runs: dict[str, list[_Link]] = field(default_factory=dict)
+    runs: dict[str, list[Link]] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
     upward: set[str] = field(default_factory=set)
 
-    def add(self, run: Run) -> None:
-        """The next run in the order of the files."""
-        if not run.rows or len(_named(run.rows[0])) != 1:
-            return
-        above, below = _end(run, 0), _end(run, len(run.rows) - 1)
-        if above and below:
-            link = _Link(run.slice.path, above, below, *(_us(run.rows[place]) for place in (0, -1)))
-            self.runs.setdefault(dialogue(run).conversation_id(run.slice), []).append(link)
+    def add(self, links: Iterable[tuple[str, Link]]) -> None:
+        """The runs of the next file, in its order."""
+        for conversation, link in links:
+            self.runs.setdefault(conversation, []).append(link)
 
     def closed(self) -> Chain:
         """The chain, with every run hung on the one before it. A file is newest first, unless its times say otherwise."""
@@ -347,24 +351,30 @@ class Chain:
         return replace(message, parent=before) if before else message
 
 
-def _overlap(earlier: _Link, later: _Link) -> bool:
+def _overlap(earlier: Link, later: Link) -> bool:
     """Whether runs of two files are of the same time, so that neither came before the other."""
     ends = [us for us in (earlier.above_us, earlier.below_us) if us is not None]
     starts = [us for us in (later.above_us, later.below_us) if us is not None]
     return bool(ends and starts) and max(ends) > min(starts)
 
 
+def link_of(run: Run) -> tuple[str, Link] | None:
+    """(conversation id, link) of a run; None if it names no conversation."""
+    if not run.rows or len(_named(run.rows[0])) != 1:
+        return None
+    below = Run(run.slice, run.rows[-1:], run.rooms[-1:])
+    key = _key(below.rows[0], below.rooms[0])
+    if any(row.get("time") == key[0] and _key(row, room) == key for row, room in zip(run.rows[:-1], run.rooms, strict=False)):
+        below = run  # ids of rows that are alike are counted
+    reader = dialogue(run)
+    ids, last = dialogue(Run(run.slice, run.rows[:1], run.rooms[:1])).ids(run.slice), dialogue(below).ids(run.slice)
+    if not ids:
+        return None
+    count = len(_messages(run.rows[-1], run.rooms[-1], (), 0))
+    ends = (ids[0], ids[-1]), (last[-count], last[-1])
+    return reader.conversation_id(run.slice), Link(run.slice.path, *ends, _us(run.rows[0]), _us(run.rows[-1]))
+
+
 def _us(row: dict[str, Json]) -> int | None:
     time = row.get("time")
     return moment(time).us if isinstance(time, str) else None
-
-
-def _end(run: Run, place: int) -> tuple[str, str] | None:
-    """The first and the last message of one row of a run; None if it has none."""
-    rows, rooms = run.rows, run.rooms
-    key = _key(rows[place], rooms[place])
-    one = Run(run.slice, [rows[place]], [rooms[place]])
-    own = dialogue(one).ids(run.slice)
-    if any(_key(row, room) == key for row, room in zip(rows[:place], rooms, strict=False)):
-        own = dialogue(run).ids(run.slice)[-len(own) :]  # ids of rows that are alike are counted; only the last row is asked for
-    return (own[0], own[-1]) if own else None

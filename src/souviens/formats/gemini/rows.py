@@ -49,43 +49,46 @@ _ELEMENTS: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[m
 def cut_rows(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
     """The rows of a file that are Gemini's, as runs and single ones; those of other products, and all between them, are glue."""
     held: list[Slice] = []  # of the run that is open
-    between: list[bytes] = []  # before each of them but the first, and behind the last
+    between: list[bytes] = []  # behind each of them
     common: dict[str, Json] | None = None
     size = 0
     for piece in cut_elements(stream, path=path, kind="row"):
         if isinstance(piece, Glue):
             if held:
-                between.append(piece.data)
+                between[-1] += piece.data
             else:
                 yield piece
             continue
         row = piece.value
         is_ours = not isinstance(row, dict) or is_gemini(row)
-        of = of_conversation(row) if is_ours and isinstance(row, dict) and piece.flaws == _CLEAN else None
+        of = of_conversation(row, common) if is_ours and isinstance(row, dict) and _is_clean(piece) else None
         if held and (of is None or of != common or size > _MOST):
             yield from _run(held, between)
             held, between, size = [], [], 0
+        common = of
         if of is not None:
-            between += [b""] * (len(held) - len(between))
             held.append(piece)
-            common, size = of, size + len(piece.data)
+            between.append(b"")
+            size += len(piece.data)
         else:
             yield piece if is_ours else Glue(piece.data)
     yield from _run(held, between)
 
 
-_CLEAN = Flaws()
+def _is_clean(piece: Slice) -> bool:
+    """Whether nothing in a row but keys that stand in it twice needs to be told with the place where it is."""
+    flaws = piece.flaws
+    return flaws is not None and not (flaws.surrogates or flaws.unreal or flaws.bad_utf8)
 
 
 def _run(held: list[Slice], between: list[bytes]) -> Iterator[Glue | Slice]:
-    if not held:
-        return
-    last = between.pop() if len(between) == len(held) else b""
-    between.append(b"")
-    data = b"".join(part for piece, behind in zip(held, between, strict=True) for part in (piece.data, behind))
-    yield Slice(RUN, held[0].path, held[0].where, data, Joined([piece.value for piece in held]), Flaws())
-    if last:
-        yield Glue(last)
+    if held:
+        last, between[-1] = between[-1], b""
+        data = b"".join(part for piece, behind in zip(held, between, strict=True) for part in (piece.data, behind))
+        flaws = Flaws([twice for piece in held if piece.flaws for twice in piece.flaws.duplicates])
+        yield Slice(RUN, held[0].path, held[0].where, data, Joined([piece.value for piece in held]), flaws)
+        if last:
+            yield Glue(last)
 
 
 # --- a slice, opened --------------------------------------------------------------------------------------------------
@@ -106,8 +109,7 @@ def opened(slice: Slice) -> Run:
     rows = slice.value[ROWS]
     rooms = []
     for row, raw in zip(rows, _elements(slice.data), strict=True):
-        title = _TITLE.match(raw)
-        rooms.append(Room(title.end(1) - title.start(1)) if title else _room(raw))
+        rooms.append(_room_of_title(raw))
         if row.get(ANSWER) == [] and _ANSWER_LEFT.search(raw):
             row[ANSWER] = None
     return Run(slice, rows, rooms)
@@ -127,9 +129,15 @@ def _loaded(slice: Slice) -> Slice:
 def _elements(data: bytes) -> list[bytes]:
     """The bytes of each row of a run."""
     try:
-        return [bytes(raw) for raw in _ELEMENTS.decode(b"[" + data + b"]")]
-    except msgspec.DecodeError:
+        return list(map(bytes, _ELEMENTS.decode(b"[" + data + b"]")))
+    except (msgspec.DecodeError, RecursionError):
         return [piece.data for piece in cut_elements(BytesIO(data), path="", kind="row") if isinstance(piece, Slice)]
+
+
+def _room_of_title(row: bytes) -> Room:
+    """The room of a row of a run."""
+    title = _TITLE.match(row)
+    return Room(title.end(1) - title.start(1)) if title else _room(row)
 
 
 def _room(row: bytes) -> Room:
