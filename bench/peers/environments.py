@@ -31,8 +31,8 @@ def prepared(name: str, work: Path) -> Path:
         return python
     folder.parent.mkdir(parents=True, exist_ok=True)
     for command in (
-        [sys.executable, "-m", "venv", str(folder)],
-        [str(python), "-m", "pip", "install", "--quiet", "--requirement", str(INSIDE / f"{name}.txt")],
+        [sys.executable, "-m", "venv", "--without-pip", str(folder)],
+        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "-r", str(INSIDE / f"{name}.txt")],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
