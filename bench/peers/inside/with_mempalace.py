@@ -65,7 +65,8 @@ class MemPalace:
         )
         if "error" in found:
             raise RuntimeError(found["error"])
-        return [self._turns[hit["drawer_id"]] for hit in found["results"]]
+        # Drawers with the same text are folded into one hit, which names the others.
+        return [self._turns[drawer["drawer_id"]] for hit in found["results"] for drawer in (hit, *hit.get("also_in", ()))]
 
     def shut(self) -> None:
         self._drawers = None
