@@ -25,6 +25,7 @@ from souviens.port.receipts import Erased, Undone
 from souviens.port.stored import Rederiver, judged
 from souviens.records import Conversation, Memory, Origin
 from souviens.vault import Vault
+from souviens.vault.finding import holders
 from souviens.vault.store import Hole, Journal, Kind, Store, Tombstone, kind_of
 
 _KINDS = {"c": "conversation", "m": "message", "y": "memory", "t": "topic", "s": "source"}
@@ -74,13 +75,9 @@ def _target(store: Store, id: str) -> tuple[str, str, str]:
 
 
 def conversation_of(store: Store, message: str) -> str:
-    """The conversation a message is in, by looking: truth keeps no table of messages. Raises NotFound."""
-    needle = message.encode()
-    for seq, kind, id in store.live():
-        if kind == "conversation" and needle in store.packed(seq)[2]:
-            found = store.pack(seq)
-            if any(m.id == message for m in cast(Conversation, found).messages):
-                return id
+    """The conversation a message is in. Raises NotFound."""
+    for _, conversation in holders(store, message):
+        return conversation
     raise NotFound(
         f"no message {message} in the vault", "it may have been erased already", "find ids with: souviens show CONVERSATION"
     )
