@@ -34,6 +34,7 @@ TELLING: dict[Sort, float] = {
     "amount": 0.2,
 }
 LONGEST = 20_000  # characters of a text that are read
+LONGEST_NAME = 6  # words
 
 
 class Mention(NamedTuple):
@@ -83,7 +84,7 @@ _TAG = re.compile(r"(?<![\w&/])#([^\W\d_][\w-]{1,50})")
 _KATAKANA = re.compile("[\u30a1-\u30fa][\u30a1-\u30fa\u30fc]{2,}(?:・[\u30a1-\u30fa\u30fc]+)*")
 _CAPITALISED = re.compile(r"(?<![\w'’-])[^\W\d_a-z][^\W\d_]*(?:['’-][^\W\d_]+)*\.?")
 _JOINING = """
-    of the de da do dos del della di du des la le les van von der den zu y e & and al el bin ibn für
+    of the de da do dos del della di du des la le les van von der den zu y e & al el bin ibn für
 """
 _JOINS = frozenset(_JOINING.split())
 _END = re.compile(r"[.!?:;•\n\r\t|>*#)\]\"“”«»—–-]\s*$|^\s*$")
@@ -104,11 +105,10 @@ _AMOUNT = re.compile(
     rf"(?<![A-Za-z0-9_.,/-])([$€£¥₹]\s?)?({_NUMBER})\s?(k\b|[Mm]illion|bn\b|万|億|亿)?\s?({_UNIT}"
     rf"|[^\W\d_]{{3,20}}(?:[ -][^\W\d_]{{3,20}})?)?(?![\d])"
 )
-_DAY_WORDS = {  # relative to the day of the message
-    **{"today": 0, "tonight": 0, "yesterday": -1, "tomorrow": 1, "aujourd'hui": 0, "hier": -1, "demain": 1, "hoy": 0, "ayer": -1},
-    **{"mañana": 1, "heute": 0, "gestern": -1, "今日": 0, "昨日": -1, "明日": 1, "今天": 0, "昨天": -1, "明天": 1},
-    **{"اليوم": 0, "أمس": -1, "غدا": 1, "आज": 0},
-}
+_TODAY = "today tonight aujourd'hui hoy heute 今日 今天 اليوم आज"
+_YESTERDAY = "yesterday hier ayer gestern 昨日 昨天 أمس"
+_TOMORROW = "tomorrow demain mañana 明日 明天 غدا"
+_DAY_WORDS = {word: away for away, words in ((0, _TODAY), (-1, _YESTERDAY), (1, _TOMORROW)) for word in words.split()}
 _DAY_WORD = re.compile(
     "|".join(rf"\b{w}\b" if w.isascii() or "ñ" in w else w for w in sorted(_DAY_WORDS, key=len, reverse=True)), re.IGNORECASE
 )
@@ -200,56 +200,57 @@ def _names(text: str, rest: str, known: frozenset[str]) -> Iterator[Mention]:
     """Runs of capitalised words, out of the beginning of a sentence; there, only what is capitalised elsewhere too or is known."""
     german = len(_GERMAN.findall(text)) >= 2
     runs = list(_runs(rest))
-    inside = {
-        word for run in runs for n, (_, word) in enumerate(run) if n or not _END.search(rest[max(0, run[0][0] - 4) : run[0][0]])
-    }
+    # Capitalised where no sentence begins: the word has its capital of itself.
+    inside = {word for run in runs for at, word in run if at != run[0][0] or not _begins(rest, at)}
     for run in runs:
-        first = not _END.search(rest[max(0, run[0][0] - 4) : run[0][0]])
-        dull = common([plain(word) for _, word in run])
-        while run and (plain(_POSSESSIVE.sub("", run[0][1])) in dull | _JOINS or len(run[0][1]) < 2):
-            run, first = run[1:], True
-        while run and plain(run[-1][1]) in _JOINS | dull:
+        own = not _begins(rest, run[0][0])
+        dull = common([plain(word) for _, word in run]) | _JOINS
+        while run and (plain(_POSSESSIVE.sub("", run[0][1])) in dull or len(run[0][1]) < 2):
+            run, own = run[1:], False
+        while run and plain(run[-1][1]) in dull:
             run = run[:-1]
-        if not run:
+        if not run or len(run) > LONGEST_NAME:
             continue
         words = rest[run[0][0] : run[-1][0] + len(run[-1][1])]
         key = key_of(words)
-        lone = len(run) == 1 and (german or not (first or run[0][1] in inside) or plain(words) in _NO_NAMES)
-        if key in known or (not lone and len(key) > 1 and not (len(run) > 6)):
+        doubtful = len(run) == 1 and (german or not (own or run[0][1] in inside) or key in _NO_NAMES)
+        if key in known or (len(key) > 1 and not doubtful):
             yield Mention("name", _POSSESSIVE.sub("", words.strip(_EDGE)), key, run[0][0])
-    if known:
-        for match in re.finditer(r"\w+", rest):
-            if (key := key_of(match[0])) in known:
-                yield Mention("name", match[0], key, match.start())
+    plainly = folded(rest) if known else ""
+    for key in (key for key in known if key in plainly):
+        if match := re.search(rf"(?<!\w){re.escape(key)}(?!\w)", plainly):
+            yield Mention("name", rest[match.start() : match.end()], key, match.start())
+
+
+def _begins(text: str, at: int) -> bool:
+    """Does a sentence, a line or a list's item begin here?"""
+    return bool(_END.search(text[max(0, at - 4) : at]))
 
 
 def _runs(text: str) -> Iterator[list[tuple[int, str]]]:
     """Capitalised words that stand side by side, or with nothing but "of", "de", "van" between them: (start, word)."""
     run: list[tuple[int, str]] = []
     for match in _CAPITALISED.finditer(text):
-        word = match[0] if len(match[0]) <= 3 and match[0] in _ABBREVIATED else match[0].rstrip(".")
-        if not word[0].isupper() or word in ("I", "I'm", "I’m", "I've", "I’ve", "I'll", "I'd"):
+        word = match[0] if match[0] in _ABBREVIATED else match[0].rstrip(".")
+        if not word[0].isupper() or word.replace("’", "'") in _MYSELF:
             continue
-        if run:
-            between = text[run[-1][0] + len(run[-1][1]) : match.start()]
-            joined = between.strip(" ") == "" and "\n" not in between and len(between) <= 2
-            if not (
-                joined
-                or (
-                    "\n" not in between
-                    and len(between) <= 8
-                    and between.split()
-                    and _JOINS.issuperset(between.split())
-                    and between.split() != ["and"]
-                )
-            ):
-                yield run
-                run = []
+        if run and not _joined(text[run[-1][0] + len(run[-1][1]) : match.start()]):
+            yield run
+            run = []
         run.append((match.start(), word))
     if run:
         yield run
 
 
+def _joined(between: str) -> bool:
+    """Does what stands between two capitalised words keep them together?"""
+    words = between.split()
+    return (
+        "\n" not in between and len(between) <= 8 and (not words and len(between) <= 2 or bool(words) and _JOINS.issuperset(words))
+    )
+
+
+_MYSELF = frozenset(("I", "I'm", "I've", "I'll", "I'd"))
 _ABBREVIATED = frozenset(("Dr.", "Mr.", "Ms.", "St.", "Mrs", "Jr."))
 # Words with a capital that name nothing one would follow: days, months, languages' own "I", what models begin lists with.
 _NAMELESS = """
@@ -274,7 +275,7 @@ def _amounts(text: str) -> Iterator[Mention]:
 
 
 def dates(text: str, us: int | None) -> Iterator[Mention]:
-    """The days a text names; key: the day as 2024-03-20. Without a year it is the one nearest to `us`; relative ones count from it."""
+    """The days a text names; key: the day as 2024-03-20. Without a year it is the nearest to `us`; relative ones count from there."""
     for match in _DATED.finditer(text):
         for start, end in spans(match[0])[:1]:
             if end - start == _DAY:

@@ -1,8 +1,8 @@
 """Two statements of one person about one thing: does the later one replace the earlier, or do they contradict each other?
 
-A text is taken apart into claims, a sentence each: the words that carry it, the amounts and days in it, whether it denies, says
-that something changed, or only wishes and asks. Two claims are compared by the words they share, each weighed by how rare it is among
-the texts that were looked at. Precision goes before completeness: what cannot be said in one sentence is not said.
+A text is taken apart into claims, a sentence each: the words that carry it, the amounts and days in it, whether it denies or says
+that something changed, or only wishes and asks. Two claims are compared by the words they share, each weighed by how rare it is
+among the texts that were looked at. Precision goes before completeness: what cannot be said in one sentence is not said.
 """
 
 from __future__ import annotations
