@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
@@ -204,7 +204,7 @@ def _names(text: str, rest: str, known: frozenset[str]) -> Iterator[Mention]:
     inside = {word for run in runs for at, word in run if at != run[0][0] or not _begins(rest, at)}
     for run in runs:
         own = not _begins(rest, run[0][0])
-        dull = common([plain(word) for _, word in run]) | _JOINS
+        dull = common([plain(word) for _, word in run]) | _JOINS | _EXCLAIMED
         while run and (plain(_POSSESSIVE.sub("", run[0][1])) in dull or len(run[0][1]) < 2):
             run, own = run[1:], False
         while run and plain(run[-1][1]) in dull:
@@ -246,7 +246,9 @@ def _joined(between: str) -> bool:
     """Does what stands between two capitalised words keep them together?"""
     words = between.split()
     return (
-        "\n" not in between and len(between) <= 8 and (not words and len(between) <= 2 or bool(words) and _JOINS.issuperset(words))
+        "\n" not in between
+        and len(between) <= 8
+        and ((not words and len(between) <= 2) or (bool(words) and _JOINS.issuperset(words)))
     )
 
 
@@ -258,9 +260,10 @@ _NAMELESS = """
     october november december lundi mardi mercredi jeudi vendredi samedi dimanche ok okay yes no sure thanks thank hi hello
     hey please also step example note good great well ai api url id pdf faq usa uk us eu tv pm am english french german
     spanish japanese chinese arabic hindi internet wow yeah oh haha god christmas mom dad always however section part
-    chapter phase week day
+    chapter phase week day wow hey yay woohoo bye cool awesome glad congrats absolutely definitely sounds
 """
 _NO_NAMES = frozenset(_NAMELESS.split())
+_EXCLAIMED = frozenset("hey hi hello wow yay oh thanks congrats woohoo bye dear ok okay yes no yeah haha".split())  # noqa: SIM905  # reads better
 
 
 def _amounts(text: str) -> Iterator[Mention]:
@@ -275,7 +278,7 @@ def _amounts(text: str) -> Iterator[Mention]:
 
 
 def dates(text: str, us: int | None) -> Iterator[Mention]:
-    """The days a text names; key: the day as 2024-03-20. Without a year it is the nearest to `us`; relative ones count from there."""
+    """The days a text names; key: as 2024-03-20. Without a year it is the nearest to `us`; relative ones count from it."""
     for match in _DATED.finditer(text):
         for start, end in spans(match[0])[:1]:
             if end - start == _DAY:
@@ -360,18 +363,23 @@ def introduced(text: str) -> Iterator[tuple[str, str]]:
 # --- for a second search ----------------------------------------------------------------------------------------------
 
 
-def telling(texts: Iterable[str], question: str, most: int = 3, known: Collection[str] = ()) -> list[str]:
+def telling(
+    texts: Sequence[str], question: str, most: int = 3, known: Collection[str] = (), rarity: Callable[[str], float] | None = None
+) -> list[str]:
     """The few things that a first step's findings speak of and the question does not, worth a second search; best first.
 
-    texts: best first. A thing counts by its kind and by the rank of the texts that mention it, each of them.
+    texts: best first. rarity: of a thing's words in the vault, 0 (everybody says it) to 1; without it all are as rare. It counts
+    by its kind, its rarity, and the rank of each text that mentions it.
     """
     asked = frozenset(re.findall(r"\w+", plain(question)))
     scores: dict[str, float] = {}
     words: dict[str, str] = {}
     for rank, text in enumerate(texts):
         for mention in mentions(text, known=known):
-            if mention.sort in ("amount", "date") or asked.intersection(re.findall(r"\w+", mention.key)):
+            if mention.sort in ("amount", "date") or asked.intersection(re.findall(r"\w+", plain(mention.key))):
                 continue
             scores[mention.key] = scores.get(mention.key, 0.0) + TELLING[mention.sort] / (1 + rank)
             words.setdefault(mention.key, mention.text)
-    return [words[key] for key in sorted(scores, key=lambda key: (-scores[key], key))[:most]]
+    if rarity is not None:
+        scores = {key: score * rarity(words[key]) for key, score in scores.items()}
+    return [words[key] for key in sorted(scores, key=lambda key: (-scores[key], key))[:most] if scores[key] > 0]
