@@ -7,10 +7,11 @@ like on both sides, and one that a share of the vault smaller than `COMMON` spea
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from souviens.recall.mentions import TELLING, Mention, aliases, key_of
+from souviens.recall.mentions import TELLING, Mention, aliases, folded, key_of
 from souviens.recall.references.reading import Near, Reference, Shelf, Told
 
 THINGS = 12  # things of one text that are looked for, the most telling first
@@ -19,6 +20,7 @@ READ = 16  # of them, whose texts are read
 COMMON = 0.05  # of the vault; FEW are rare in any
 FEW = 8
 LEAST, MOST = 0.2, 12
+AROUND = 150  # characters
 ALONE = 0.5  # how close two texts have to be that have nothing but a day in common
 
 
@@ -40,7 +42,7 @@ def things(shelf: Shelf, told: Told, near: list[Near]) -> list[Thing]:
 
 def _thing(shelf: Shelf, told: Told, mention: Mention, closeness: dict[str, float]) -> Thing | None:
     size = max(2, shelf.layout.size)
-    names = {mention.key: mention.text}
+    names = [mention.text]
     hits = shelf.index.words(f'"{_sought(mention.text)}"', SPEAKERS, shelf.allowed)
     if len(hits) >= SPEAKERS or len(hits) > max(FEW, COMMON * size):
         return None
@@ -48,19 +50,37 @@ def _thing(shelf: Shelf, told: Told, mention: Mention, closeness: dict[str, floa
     others.sort(key=lambda other: -closeness.get(other.id, 0.0))
     if mention.sort in ("name", "product"):
         # Under its other names, as far as a text that speaks of it introduces them.
-        known = aliases([told.text, *(other.text for other in others[:READ])])
-        for alias in sorted(known.get(mention.key, ()))[:3]:
-            names[alias] = alias
+        said = [around(text, mention.text) for text in (told.text, *(other.text for other in others[:READ]))]
+        for alias in sorted(aliases(said).get(mention.key, ()))[:3]:
+            names.append(alias)
             hits = shelf.index.words(f'"{_sought(alias)}"', SPEAKERS, shelf.allowed)
             others += [other for other, _ in shelf.told(hits[:READ])] if len(hits) < max(FEW, COMMON * size) else []
     spoken_by: dict[str, tuple[Told, str]] = {}
     for other in others[: READ * 2]:
-        same = next((key for key in names if key in shelf.mentions(other)), None) if other.id != told.id else None
-        if same is not None:
-            spoken_by.setdefault(other.id, (other, shelf.mentions(other)[same].text))
+        words = next(filter(None, (written(other.text, name, mention) for name in names)), None)
+        if words is not None and other.id != told.id:
+            spoken_by.setdefault(other.id, (other, words))
     rarity = min(1.0, math.log(size / max(1, len(spoken_by))) / math.log(size))
     telling = TELLING[mention.sort] * rarity
     return Thing(mention, telling, tuple(spoken_by.values())) if spoken_by and telling >= LEAST else None
+
+
+def written(text: str, name: str, mention: Mention) -> str | None:
+    """How a text writes a name, if it speaks of it: a name that has a capital is none without."""
+    pattern = re.compile(rf"(?<!\w){re.escape(folded(name))}(?!\w)")
+    plainly = folded(text)
+    for match in pattern.finditer(plainly):
+        # Folding leaves nearly every text as long as it was; where it does not, the name itself stands in.
+        found = text[match.start() : match.end()] if len(plainly) == len(text) else name
+        if mention.sort not in ("name", "product") or found[:1].isupper() or not mention.text[:1].isupper():
+            return found
+    return None
+
+
+def around(text: str, name: str) -> str:
+    """What stands around the first place where a text has a name's first word: where other names of it would be introduced."""
+    at = max(0, folded(text).find(folded(name).split()[0]))
+    return text[max(0, at - AROUND) : at + len(name) + AROUND]
 
 
 def _sought(text: str) -> str:
