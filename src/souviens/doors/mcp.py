@@ -28,7 +28,7 @@ from souviens.grants import OWNER
 from souviens.index.port import Index
 from souviens.port import indexing, viewing
 from souviens.port.viewing import Document
-from souviens.recall import ask, assemble
+from souviens.recall import ask, assemble, references
 from souviens.records import Conversation, Json, Message, spoken
 from souviens.vault import Vault
 
@@ -45,6 +45,8 @@ person, and it, too, yields to what they say now. Name the date and conversation
 
 QUESTION, TEXT, PAGE = 2_000, 4_000, 24_000  # characters: of a question, of one text in a result, of a page
 ROWS = 50
+LINKS = 10  # of one thing
+list_ = list  # the tool has the name
 
 Question = Annotated[str, Field(min_length=1, max_length=QUESTION, description="What you want to know, in plain words.")]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, description='Where to go on: the "next" of the page before.')]
@@ -89,7 +91,9 @@ def server(vault: Vault, index: Index, encoder: Encoder | None) -> MCPServer[obj
 
     @tool("Read one thing")
     async def read(id: Id, offset: Offset = 0) -> Document:
-        """Read a conversation, a message or a memory by its id. A long one comes in pages: go on with offset = "next"."""
+        """Read a conversation, a message or a memory by its id. A long one comes in pages: go on with offset = "next".
+
+        The first page of a message or memory has "links": what replaces or contradicts it, continues it, or speaks of the same."""
         with _errors():
             return desk.read(id, offset)
 
@@ -147,12 +151,22 @@ class _Desk:
             shown = viewing.show(self.store, noun, id, OWNER)
             kept = ("type", "id", "kind", "text", "status", "authority", "provider", "created", "updated", "topic")
             evidence = [{"conversation": e["conversation"], "message": e["message"]} for e in shown["evidence"]]
-            return {key: shown[key] for key in kept} | {"evidence": evidence}
+            return {key: shown[key] for key in kept} | {"evidence": evidence, "links": self._links(id)}
         conversation, message = viewing.message(self.store, id, OWNER)
         text = spoken(message)
         page, after = text[offset : offset + PAGE], offset + PAGE
         where = {"type": noun, "conversation": conversation.id, "title": conversation.head.title}
-        return where | _line(message) | {"text": page, "cut": len(page) < len(text), "next": after if after < len(text) else None}
+        links = self._links(id, conversation.id) if not offset else []
+        whole = {"text": page, "cut": len(page) < len(text), "next": after if after < len(text) else None}
+        return where | _line(message) | whole | {"links": links}
+
+    def _links(self, id: str, within: str | None = None) -> list_[Document]:
+        """What a thing has to do with others: the strongest, each with its reason."""
+        found = references.of(id, store=self.store, index=self.index, encoder=self.encoder, scope=OWNER, within=within, most=LINKS)
+        links: list_[Document] = [viewing.plain(reference) for reference in found]
+        for link in links:
+            link["reason"], _ = _cut(link["reason"], TEXT // 10)
+        return links
 
     def list(self, kind: str, provider: str, project: str, offset: int) -> Document:
         topic = viewing.find_topic(self.store, project) if project else ""

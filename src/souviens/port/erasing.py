@@ -10,6 +10,7 @@ import itertools
 import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import cast
 
 import msgspec
@@ -21,10 +22,12 @@ from souviens.port import indexing
 from souviens.port.beside import Gone, clean, drop_attachments
 from souviens.port.holes import Span, blanked, is_whole, records_of, spans_of
 from souviens.port.intake import now
+from souviens.port.linking import let_go, lost, statements, without
 from souviens.port.receipts import Erased, Undone
 from souviens.port.stored import Rederiver, judged
 from souviens.records import Conversation, Memory, Origin
 from souviens.vault import Vault
+from souviens.vault.finding import holders
 from souviens.vault.store import Hole, Journal, Kind, Store, Tombstone, kind_of
 
 _KINDS = {"c": "conversation", "m": "message", "y": "memory", "t": "topic", "s": "source"}
@@ -74,13 +77,9 @@ def _target(store: Store, id: str) -> tuple[str, str, str]:
 
 
 def conversation_of(store: Store, message: str) -> str:
-    """The conversation a message is in, by looking: truth keeps no table of messages. Raises NotFound."""
-    needle = message.encode()
-    for seq, kind, id in store.live():
-        if kind == "conversation" and needle in store.packed(seq)[2]:
-            found = store.pack(seq)
-            if any(m.id == message for m in cast(Conversation, found).messages):
-                return id
+    """The conversation a message is in. Raises NotFound."""
+    for _, conversation in holders(store, message):
+        return conversation
     raise NotFound(
         f"no message {message} in the vault", "it may have been erased already", "find ids with: souviens show CONVERSATION"
     )
@@ -107,12 +106,13 @@ def _carry_out(vault: Vault) -> Erased:
     ids = list(dict.fromkeys(id for _, record in todo for id in record["ids"]))
     stones = store.tombstones()
     messages: dict[str, set[str]] = {}
+    let_go(store, {id for id in ids if _KINDS[id[0]] in ("conversation", "message")})
     for id in ids:
         kind = _KINDS[id[0]]
         if kind == "message":
             messages.setdefault(stones[kind, id].parent, set()).add(id)
         elif kind == "source":
-            _take_out_source(store, id)
+            _take_out_source(store, id, statements(store))
         else:
             _take_out_record(store, cast(Kind, kind), id)
     for conversation, erased in messages.items():
@@ -239,8 +239,9 @@ class Cut:
         return True
 
 
-def _take_out_source(store: Store, id: str) -> None:
-    """Forget a source: what only it told goes, what others tell too is told by them."""
+def _take_out_source(store: Store, id: str, stated: Sequence[str] = ()) -> None:
+    """Forget a source: what only it told goes, what others tell too is told by them. stated: memories whose evidence goes along;
+    an undo leaves it, since what was taken back may be added again."""
     if store.source(id) is None:
         return
     rederiver, needle = Rederiver(store, without=id), id.encode()
@@ -249,10 +250,11 @@ def _take_out_source(store: Store, id: str) -> None:
         version, batch = store.version(), waiting[:AT_ONCE]
         found = [live for key in batch if (live := store.get(*key)) is not None]
         changes = {seq: rederiver.record(record) for seq, record in found}
+        gone = {id for seq, record in found for id in lost(record, changes[seq])}
         with store.transaction():
             if store.version() != version:
                 continue
-            store.replace(changes)
+            store.replace(without(store, stated, gone) | changes)
         del waiting[:AT_ONCE]
     with store.transaction():
         store.drop_source(id)
@@ -312,7 +314,7 @@ def undo(vault: Vault) -> Undone:
             what = ", ".join((*sources, *record.get("memories", ())))
         elif verb in ("remember", "review"):
             what = record["memory"]
-            _restore_memory(vault.store, what, record.get("verdicts", 0))
+            _restore_memory(vault.store, what, record.get("verdicts", 0), record.get("evidence"))
         else:
             continue
         with vault.store.transaction():
@@ -321,12 +323,13 @@ def undo(vault: Vault) -> Undone:
     raise UsageError("there is nothing to undo", next="see what was done with: souviens list")
 
 
-def _restore_memory(store: Store, id: str, verdicts: int) -> None:
-    """The memory with only its first `verdicts` verdicts; without any record before, it goes."""
+def _restore_memory(store: Store, id: str, verdicts: int, evidence: int | None = None) -> None:
+    """The memory with only its first `verdicts` verdicts; without any record before, it goes. evidence: how many it rested on
+    before, None if that was not changed."""
     found = store.get("memory", id)
     if found is None:
         raise NotFound(f"memory {id} is not there any more", next="souviens list --memories")
     seq, memory = found[0], cast(Memory, found[1])
-    before = msgspec.structs.replace(memory, verdicts=memory.verdicts[:verdicts])
+    before = msgspec.structs.replace(memory, verdicts=memory.verdicts[:verdicts], evidence=memory.evidence[:evidence])
     with store.transaction():
-        store.replace({seq: before if memory.verdicts or memory.origins else None})
+        store.replace({seq: before if memory.verdicts or memory.origins or evidence is not None else None})

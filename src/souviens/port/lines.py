@@ -23,6 +23,7 @@ from souviens.merge import merged_records
 from souviens.port import indexing
 from souviens.port.erasing import finish_pending, purge
 from souviens.port.intake import now
+from souviens.port.linking import let_go
 from souviens.port.stored import judged
 from souviens.records import Conversation, Json, Memory, Origin, Record
 from souviens.vault import Vault, packing
@@ -132,6 +133,7 @@ def import_lines(vault: Vault, path: Path, progress: Callable[[str, int, int], N
     finish_pending(vault)
     store.drop_unreferenced()  # slices of sources that were here already
     if any(stone.erased for stone in store.tombstones().values()):
+        let_go(store, {stone.id for stone in store.tombstones().values() if stone.erased})
         purge(vault)  # what was erased here came along
     indexing.catch_up(vault)
     return done

@@ -16,6 +16,7 @@ from souviens.canon import Instant, utc
 from souviens.errors import NotFound, UsageError
 from souviens.grants import OWNER, Scope
 from souviens.records import Attachment, Conversation, Head, Json, Memory, Message, Origin, Topic, active_path
+from souviens.vault.finding import holders
 from souviens.vault.store import Kind, SourceHeader, Store
 
 Noun: TypeAlias = Literal["conversation", "message", "memory", "topic", "source"]
@@ -72,16 +73,8 @@ def _candidates(store: Store, noun: Noun, prefix: str) -> set[str]:
     if noun == "source":
         return {header.id for header in store.sources() if header.id.startswith(prefix)}
     if noun == "message":
-        return {id for id, _ in _messages(store, prefix)}
+        return {id for id, _ in holders(store, prefix)}
     return {id for _, id in store.find(prefix)}
-
-
-def _messages(store: Store, prefix: str) -> Iterator[tuple[str, str]]:
-    """(message, conversation) of the messages whose id begins so: by looking, since truth keeps no table of messages."""
-    needle = re.compile(rb'"id":"' + prefix.encode())
-    for seq, kind, id in store.live():
-        if kind == "conversation" and needle.search(data := store.packed(seq)[2]):
-            yield from ((node.id, id) for node in _outline(data).messages if node.id.startswith(prefix))
 
 
 def find_topic(store: Store, text: str) -> str:
@@ -273,7 +266,7 @@ def show(store: Store, noun: Noun, id: str, scope: Scope = OWNER) -> Document:
 
 def message(store: Store, id: str, scope: Scope = OWNER) -> tuple[Conversation, Message]:
     """A message by its whole id, and the conversation it stands in. Raises NotFound."""
-    for _, conversation_id in _messages(store, id):
+    for _, conversation_id in holders(store, id):
         found = store.get("conversation", conversation_id)
         if found is not None and _allowed(found[1], scope):
             conversation = cast(Conversation, found[1])

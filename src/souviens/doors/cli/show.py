@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,14 @@ from souviens.doors.cli.invocation import Invocation, command
 if TYPE_CHECKING:
     from souviens.port.viewing import Document
     from souviens.records import Json
+    from souviens.vault import Vault
 
 
 @command("show")
 @click.argument("id", metavar="ID")
 @click.option("--all", "every", is_flag=True, help="Every branch and hidden message, not only what was on the screen last.")
-def verb(invocation: Invocation, id: str, every: bool) -> None:
+@click.option("--links", "linked", is_flag=True, help="What it has to do with other things, and why.")
+def verb(invocation: Invocation, id: str, every: bool, linked: bool) -> None:
     """Show one conversation, message, memory, topic or source.
 
     ID may be the beginning of an id, as long as it fits one thing only.
@@ -26,8 +29,31 @@ def verb(invocation: Invocation, id: str, every: bool) -> None:
     from souviens.port import viewing
 
     with invocation.open() as vault:
-        document = viewing.show(vault.store, *viewing.find(vault.store, id))
-    invocation.answer(document, _lines(document, every))
+        noun, whole = viewing.find(vault.store, id)
+        document = viewing.show(vault.store, noun, whole)
+        if linked:
+            document["links"] = _links(invocation, vault, whole, document.get("conversation"))
+    invocation.answer(document, itertools.chain(_lines(document, every), _linked(document["links"]) if linked else ()))
+
+
+def _links(invocation: Invocation, vault: Vault, id: str, within: str | None) -> list[Json]:
+    from souviens.port import indexing
+    from souviens.port.viewing import plain
+    from souviens.recall import references
+
+    with indexing.open_index(vault) as index:
+        found = references.of(id, store=vault.store, index=index, encoder=invocation.encoder(), within=within)
+    return [plain(reference) for reference in found]
+
+
+def _linked(links: list[Json]) -> Iterator[str]:
+    yield ""
+    yield words.strong(words.count(len(links), "link") if links else "no links")
+    for link in links:
+        when = words.date(link["time"])
+        yield f"  {link['type'].replace('_', ' ')}  {link['strength']:.2f}  {link['kind']} {link['id'][:12]}  {when}"
+        yield f"    {words.shortened(words.clean(link['reason']), 200)}"
+        yield words.faint(f"    > {words.shortened(words.clean(link['quote']), 160)}")
 
 
 def _lines(document: Document, every: bool) -> Iterator[str]:
@@ -39,7 +65,7 @@ def _lines(document: Document, every: bool) -> Iterator[str]:
     else:
         heading = {"memory": "text", "topic": "name", "source": "path"}[document["type"]]
         yield words.strong(words.clean(document[heading] or "(no name)"))
-        left_out = (heading, "type", "times", "origins")
+        left_out = (heading, "type", "times", "origins", "links")
         told = {key: value for key, value in document.items() if key not in left_out and value not in (None, [], {}, "")}
         nested = {key for key, value in told.items() if isinstance(value, list) and isinstance(value[0], dict)}
         yield from words.table([(key.replace("_", " "), _value(told[key])) for key in told if key not in nested], 2)
