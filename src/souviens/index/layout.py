@@ -26,7 +26,10 @@ class Place(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A run of units as the index keeps it. first: its first unit. roles: a byte a unit; times: int64 microseconds a unit."""
+    """A run of units as the index keeps it. first: its first unit. roles: a byte a unit; times: int64 microseconds a unit.
+
+    episodes: ordinals at which one begins after the first, uint32. parent, thread: seqs, see `forest`; None before it is grown.
+    """
 
     first: int
     seq: int
@@ -39,6 +42,10 @@ class Span(NamedTuple):
     updated: int | None
     roles: bytes
     times: bytes
+    episodes: bytes = b""
+    parent: int | None = None
+    strength: float | None = None
+    thread: int | None = None
 
 
 class Layout:
@@ -46,6 +53,9 @@ class Layout:
 
     units: the unit at each position. span: the row of its span. roles, times: as in `text.Unit`, `UNKNOWN` for no time.
     seqs, firsts, counts, created, updated: of each span; kinds, ids, providers, projects, sensitivities likewise.
+    threads, parents, strengths: of each span, the row of the root of its topic (itself if it stands alone, -1 if it is no
+    conversation), the row of the conversation it continues (-1 if none), and how alike the two are. episodes: of each unit, the
+    number of its episode within its span.
     """
 
     def __init__(self, spans: Sequence[Span]) -> None:
@@ -66,6 +76,12 @@ class Layout:
         self.offsets: Integers = np.concatenate(([0], np.cumsum(self.counts)))[:-1].astype(np.int64)
         self.span = np.repeat(np.arange(len(spans)), self.counts)
         self.units: Integers = np.arange(self.size) + (self.firsts - self.offsets)[self.span]
+        self.parents = self._of_seqs([span.parent for span in spans])
+        self.strengths = np.array([span.strength or 0.0 for span in spans])
+        threads = self._of_seqs([span.thread for span in spans])
+        alone = np.array([span.kind == "conversation" for span in spans], np.bool_) & (threads < 0)
+        self.threads: Integers = np.where(alone, np.arange(len(spans)), threads)
+        self.episodes = self._episodes([span.episodes for span in spans])
         self._rows = {(span.kind, span.id): row for row, span in enumerate(spans)}
         self._by_first = np.argsort(self.firsts)
         self._sorted_firsts = self.firsts[self._by_first]
@@ -73,6 +89,21 @@ class Layout:
         keys: dict[tuple[str, str, str | None, int | None], int] = {}
         codes = [keys.setdefault((s.kind, s.provider, s.project, s.sensitivity), len(keys)) for s in spans]
         self._keys, self._codes = list(keys), np.array(codes, np.int64)
+
+    def _of_seqs(self, seqs: Sequence[int | None]) -> Integers:
+        """The rows of seqs, -1 for None and for what is not here."""
+        wanted = np.array([seq or 0 for seq in seqs], np.int64)
+        rows = np.minimum(np.searchsorted(self.seqs, wanted), max(len(self.seqs) - 1, 0))
+        return np.where(self.seqs[rows] == wanted, rows, -1) if len(self.seqs) else wanted
+
+    def _episodes(self, starts: Sequence[bytes]) -> NDArray[np.int32]:
+        ordinals = np.frombuffer(b"".join(starts), "<u4").astype(np.int64)
+        rows = np.repeat(np.arange(len(starts)), [len(some) // 4 for some in starts])
+        begins = np.zeros(self.size, np.int32)
+        begins[self.offsets[rows] + ordinals] = 1
+        numbers = np.cumsum(begins, dtype=np.int32)
+        # The first unit of a span begins no episode, so what was counted before it is what to take off.
+        return numbers - numbers[self.offsets[self.span]] if self.size else numbers
 
     def positions(self, units: Sequence[int] | Integers) -> Integers:
         """The position of each unit, -1 for one that is not (or no longer) here."""

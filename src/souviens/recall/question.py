@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from souviens.recall.common import common, plain
+from souviens.index.common import common, plain
 
 _WORD = re.compile(r"\w+")
 _QUOTED = re.compile('(["\u201c\u201d\u201e\u00ab][^"\u201c\u201d\u201e\u00ab\u00bb]+["\u201c\u201d\u00bb])')
