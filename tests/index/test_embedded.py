@@ -238,7 +238,7 @@ def test_no_byte_of_what_was_erased_is_left(tmp_path: Path, store: EmbeddedStore
             for k in range(1, len(blob) // 384 + 1)
         ]
         gists = (index._contents.db.execute("SELECT codes FROM gist WHERE seq = ?", (seq,)) for seq in marked)
-        blobs += [bytes(blob[100:140]) for rows in gists for (blob,) in rows if any(blob[100:140])]
+        blobs += [bytes(blob[:200]) for rows in gists for (blob,) in rows]  # many zeros: a shorter part is found elsewhere
         assert len(blobs) > 2 * len(marked)
         index.purge()
         before = traces(tmp_path, canaries, blobs)
