@@ -111,10 +111,12 @@ class EmbeddedIndex:
             new = [live.seq for live in store.staged(stage, self._contents.last_staged(stage))]
             return _add(self._contents, store, new, stage, progress)
         try:
-            return _sync(self._contents, store, progress)
+            synced = _sync(self._contents, store, progress)
+            self._contents.weave()
         except (NotFound, Damaged):
             # What was indexed cannot be derived again, or the file is damaged: in doubt, remake it.
-            return self.rebuild(store, progress)
+            synced = self.rebuild(store, progress)
+        return synced
 
     def held(self) -> list[int]:
         return list(self._contents.counts())
@@ -135,6 +137,7 @@ class EmbeddedIndex:
             with contextlib.closing(self._write(number)) as contents:
                 synced = _sync(contents, store, progress)
                 contents.take_vectors(self._contents)
+                contents.weave()
                 contents.purge()
             self._contents.close()
             self._switch(number)
@@ -271,6 +274,7 @@ class EmbeddedIndex:
         pending = Pending(*self._contents.pending(number))
         if not pending.waiting:
             self._contents.drop_other_vectors(number)
+        self._contents.weave()
         return pending
 
 

@@ -30,7 +30,10 @@ class Place(NamedTuple):
 
 class Span(NamedTuple):
     """A run of units as the index keeps it. first: its first unit. roles, traits: a byte a unit; times: int64 microseconds a unit.
-    names: of its persons, a line each; who: a byte a unit, which of them spoke from 1, or empty if none has a name."""
+
+    names: of its persons, a line each; who: a byte a unit, which of them spoke from 1, or empty if none has a name. episodes:
+    ordinals at which one begins after the first, uint32. parent, thread: seqs, see `forest`; None before it is grown.
+    """
 
     first: int
     seq: int
@@ -46,6 +49,10 @@ class Span(NamedTuple):
     traits: bytes
     names: str
     who: bytes
+    episodes: bytes = b""
+    parent: int | None = None
+    strength: float | None = None
+    thread: int | None = None
 
 
 class Layout:
@@ -54,6 +61,9 @@ class Layout:
     units: the unit at each position. span: the row of its span. roles, times, traits: as in `text.Unit`, `UNKNOWN` for no time.
     names: of all persons who have one; speakers: which of them spoke at each position, -1 for nobody with a name.
     seqs, firsts, counts, created, updated: of each span; kinds, ids, providers, projects, sensitivities likewise.
+    threads, parents, strengths: of each span, the row of the root of its topic (itself if it stands alone, -1 if it is no
+    conversation), the row of the conversation it continues (-1 if none), and how alike the two are. episodes: of each unit, the
+    number of its episode within its span.
     """
 
     def __init__(self, spans: Sequence[Span]) -> None:
@@ -76,6 +86,12 @@ class Layout:
         self.span = np.repeat(np.arange(len(spans)), self.counts)
         self.units: Integers = np.arange(self.size) + (self.firsts - self.offsets)[self.span]
         self.names, self.speakers = self._speakers(spans)
+        self.parents = self._of_seqs([span.parent for span in spans])
+        self.strengths = np.array([span.strength or 0.0 for span in spans])
+        threads = self._of_seqs([span.thread for span in spans])
+        alone = np.array([span.kind == "conversation" for span in spans], np.bool_) & (threads < 0)
+        self.threads: Integers = np.where(alone, np.arange(len(spans)), threads)
+        self.episodes = self._episodes([span.episodes for span in spans])
         self._rows = {(span.kind, span.id): row for row, span in enumerate(spans)}
         self._by_first = np.argsort(self.firsts)
         self._sorted_firsts = self.firsts[self._by_first]
@@ -110,6 +126,21 @@ class Layout:
             return range(0)
         years = known[[known.argmin(), known.argmax()]].astype("datetime64[us]").astype("datetime64[Y]").astype(int) + 1970
         return range(int(years[0]), int(years[1]) + 1)
+
+    def _of_seqs(self, seqs: Sequence[int | None]) -> Integers:
+        """The rows of seqs, -1 for None and for what is not here."""
+        wanted = np.array([seq or 0 for seq in seqs], np.int64)
+        rows = np.minimum(np.searchsorted(self.seqs, wanted), max(len(self.seqs) - 1, 0))
+        return np.where(self.seqs[rows] == wanted, rows, -1) if len(self.seqs) else wanted
+
+    def _episodes(self, starts: Sequence[bytes]) -> NDArray[np.int32]:
+        ordinals = np.frombuffer(b"".join(starts), "<u4").astype(np.int64)
+        rows = np.repeat(np.arange(len(starts)), [len(some) // 4 for some in starts])
+        begins = np.zeros(self.size, np.int32)
+        begins[self.offsets[rows] + ordinals] = 1
+        numbers = np.cumsum(begins, dtype=np.int32)
+        # The first unit of a span begins no episode, so what was counted before it is what to take off.
+        return numbers - numbers[self.offsets[self.span]] if self.size else numbers
 
     def positions(self, units: Sequence[int] | Integers) -> Integers:
         """The position of each unit, -1 for one that is not (or no longer) here."""

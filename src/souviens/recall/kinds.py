@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
-from souviens.recall.common import common, plain
+from souviens.index.common import common, plain
 
 # lookup: one thing that was said. list: several things, or how many. order: events in their order. summary: what came of a
 # matter. reply: what the model said. request: help, where standing instructions and preferences count. changed: whether

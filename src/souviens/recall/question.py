@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from souviens.index.common import common, language, plain
 from souviens.index.words import Term, terms
-from souviens.recall.common import common, language, plain
 from souviens.recall.kinds import Kind, kind_of
 from souviens.recall.stems import stems_of
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from souviens.recall.common import plain
+from souviens.index.common import plain
 from souviens.recall.when import EPOCH, MONTHS, MOST, NAMES, span, spans
 
 AROUND, MONTH, YEAR = 0.6, 0.7, 0.2  # strengths: what lies around a day that was named, a month, a year

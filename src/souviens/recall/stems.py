@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from souviens.recall.common import plain
+from souviens.index.common import plain
 
 SHORTEST = 4
 _SNOWBALL = {

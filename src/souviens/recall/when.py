@@ -9,7 +9,7 @@ import calendar
 import re
 from datetime import UTC, datetime
 
-from souviens.recall.common import plain
+from souviens.index.common import plain
 
 MOST = 16  # dates of one question
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
