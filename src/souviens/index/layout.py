@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from souviens.index.traits import RULE
 from souviens.records import ROLES
 from souviens.vault.store import Kind
 
@@ -117,6 +118,12 @@ class Layout:
         openings = np.full(len(self.seqs), -1, np.int64)
         openings[spans] = turns[first]
         return openings
+
+    @cached_property
+    def rules(self) -> Integers:
+        """The positions of standing instructions, as far as their words tell, the newest first."""
+        rules = np.flatnonzero(self.traits & RULE)
+        return rules[np.argsort(-self.times[rules], kind="stable")]
 
     @cached_property
     def years(self) -> range:

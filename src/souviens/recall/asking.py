@@ -20,7 +20,7 @@ from souviens.recall.board import Board
 from souviens.recall.kinds import Kind
 from souviens.recall.question import Question, read, words_of
 from souviens.recall.relative import told
-from souviens.recall.weights import BY_VECTORS, CLAUSED, LIKELY, LIKELY_BY_WORDS, LOOKED_AT, TABLE, Weights
+from souviens.recall.weights import BY_VECTORS, CLOSER, LIKELY, LIKELY_BY_WORDS, LOOKED_AT, TABLE, Weights
 from souviens.records import Conversation, Memory, Message, Record, Topic, spoken
 from souviens.vault.store import Packed, Store
 
@@ -91,23 +91,23 @@ def ask(
     items: tuple[Item, ...] = ()
     likely = False
     if k > 0 and (len(postings.positions) or meaning.hits):
-        board = Board(layout, postings, meaning.hits, weights[asked.kind])
+        board = Board(layout, postings, meaning.hits, weights[asked.kind], allowed)
         board.speaker(named)
         board.dates(told(asked.text, now, layout.years))
-        best = np.sort(board.ranked()[:CLAUSED])
-        if meaning.encoder and len(meaning.clauses):
-            board.clauses(best, index.closeness(meaning.encoder, meaning.clauses, board.positions[best]))
+        if meaning.encoder:
+            best = np.sort(board.ranked()[:CLOSER])
+            board.closer(best, index.closeness(meaning.encoder, meaning.vectors, board.positions[best]))
         items = _Answer(board, asked, _Records(store), unit).items(k)
         likely = bool(items) and board.evidence >= (LIKELY if meaning.hits else LIKELY_BY_WORDS)
     return Recall(question, items, meaning.encoder, round(time.monotonic() - started, 4), meaning.note, likely, asked.kind)
 
 
 class _Meaning(NamedTuple):
-    """What vectors say. hits: the units nearest to the question. clauses: vectors of what it asks for one by one, (clauses, d).
-    encoder: id of the one that made them, None if there was none. note: on what is missing."""
+    """What vectors say. hits: the units nearest to the question. vectors: of the question and of what it asks for one by one,
+    (1 + clauses, d). encoder: id of the one that made them, None if there was none. note: on what is missing."""
 
     hits: list[Hit]
-    clauses: NDArray[np.float32]
+    vectors: NDArray[np.float32]
     encoder: str | None
     note: str
 
@@ -125,7 +125,7 @@ def _meaning(asked: Question, index: Index, encoder: Encoder | None, allowed: Al
     hits = index.nearest(encoder.id, vectors[0], BY_VECTORS, allowed)
     waiting = index.pending(encoder.id).waiting
     note = f"{waiting} texts wait for their vectors (souviens encoder run)" if waiting else ""
-    return _Meaning(hits, vectors[1:], encoder.id if hits else None, note)
+    return _Meaning(hits, vectors, encoder.id if hits else None, note)
 
 
 class _Records:

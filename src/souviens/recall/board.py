@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from souviens.index import traits
-from souviens.index.layout import UNKNOWN, Integers, Layout, Mask
+from souviens.index.layout import UNKNOWN, Allowed, Integers, Layout, Mask
 from souviens.index.port import Hit, Postings
 from souviens.index.text import HEADER, OTHER, SILENT, STATEMENT
 from souviens.recall.relative import Span
-from souviens.recall.weights import BY_WORDS, CHANCE, FLOOR, RANGE, Weights
+from souviens.recall.weights import BY_WORDS, CHANCE, FLOOR, RANGE, RULES, Weights
 from souviens.records import ROLES
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -36,12 +36,14 @@ class Board:
     """positions: of the candidates, ascending, into the layout. rows: of their records. shares: signal -> its part (n,).
     evidence: how much speaks for there being an answer at all, 0 to 3; without vectors 0 to 1."""
 
-    def __init__(self, layout: Layout, postings: Postings, vectors: Sequence[Hit], weights: Weights) -> None:
+    def __init__(
+        self, layout: Layout, postings: Postings, vectors: Sequence[Hit], weights: Weights, allowed: Allowed | None = None
+    ) -> None:
         self.layout, self.postings, self.weights = layout, postings, weights
         self._best_words = float(postings.scores.sum(axis=0).max(initial=0.0))
         self._near = _known(layout, vectors)
         self.shares: dict[str, Floats] = {}
-        self._take(np.union1d(self._wordiest(), self._near[0]))
+        self._take(np.union1d(np.union1d(self._wordiest(), self._near[0]), self._rules(allowed)))
         self._surround()
         self._score()
 
@@ -58,6 +60,13 @@ class Board:
         scores = self.postings.scores.sum(axis=0)
         best = np.lexsort((self.postings.positions, -scores))[:BY_WORDS]
         return self.postings.positions[best]
+
+    def _rules(self, allowed: Allowed | None) -> Integers:
+        """Standing instructions: they hold for questions they share nothing with, so nothing else would find them."""
+        if not self.weights.rule:
+            return np.empty(0, np.int64)
+        rules = self.layout.rules
+        return rules[self.layout.allowed(allowed)[self.layout.span[rules]]][:RULES]
 
     def _surround(self) -> None:
         """Let the turns beside the best candidates, and the openings of their conversations, be candidates: an answer need not
@@ -175,12 +184,12 @@ class Board:
         asked = self._same_record(before) & (self.layout.traits[np.maximum(before, 0)] & traits.ASKS != 0)
         return np.asarray(asked & (self.roles == _USER))
 
-    def clauses(self, best: Integers, cosines: NDArray[np.float32]) -> None:
-        """How near candidates `best` are to the nearest of the question's clauses, given their cosines (clauses, n). Until then,
-        and for all others, it is how near they are to the whole question."""
-        near = self._closeness(self.positions)
-        near[best] = np.clip((cosines.max(axis=0) - FLOOR) / RANGE, 0.0, 1.0)
-        self._enter("clause", near)
+    def closer(self, best: Integers, cosines: NDArray[np.float32]) -> None:
+        """How near candidates `best` are in meaning, exactly: given their cosines with the question and then with each of its
+        clauses, (1 + clauses, n). Until then, who was not among the nearest counts as far, and a clause is as near as the whole."""
+        near = np.clip((cosines - FLOOR) / RANGE, 0.0, 1.0)
+        self.shares["vectors"][best] = self.weights.vectors * near[0]
+        self.shares["clause"][best] = self.weights.clause * (near[1:] if len(near) > 1 else near).max(axis=0)
 
     def speaker(self, named: Iterable[int]) -> None:
         """named: of `layout.names`, those the question names. One alone tells whose words are asked for."""

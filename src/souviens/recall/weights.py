@@ -94,5 +94,6 @@ CHANCE = 0.09  # cosine a conversation's best turn gains by chance for each e-fo
 # questions about another history 60 to 90 (docs/LOG.md). By words alone both are less sure.
 LIKELY, LIKELY_BY_WORDS = 1.2, 0.34
 BY_WORDS, BY_VECTORS = 500, 400  # units taken as candidates: more words or fewer vectors cost recall or time (docs/LOG.md)
-CLAUSED = 200  # of the best candidates, which are compared with the clauses of a question
+CLOSER = 150  # of the best candidates, whose nearness to the question and each of its clauses is computed exactly
+RULES = 200  # standing instructions that are candidates whatever is asked, the newest
 LOOKED_AT = 64  # of the best candidates, whose records are read for what the index does not know: what was confirmed or quoted
