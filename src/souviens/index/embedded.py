@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from souviens.encode import Encoder
 from souviens.errors import Damaged, NotFound, VaultError, VaultInUse
-from souviens.index import files, schema, vectors
+from souviens.index import files, schema, threads, vectors
 from souviens.index.contents import IN_PLACE, Contents
 from souviens.index.layout import Allowed, Layout
 from souviens.index.port import Hit, Pending, Progress, Synced
+from souviens.index.telling import Word
 from souviens.index.text import Run, run_of
 from souviens.index.words import Term, terms
 from souviens.vault.store import Store
@@ -198,6 +199,16 @@ class EmbeddedIndex:
             "SELECT 1 FROM words WHERE words MATCH ? AND rowid < ? LIMIT ?", (term.expression, end, most)
         )
         return len(rows.fetchall())
+
+    def telling(self, seqs: Iterable[int]) -> dict[int, list[Word]]:
+        self._follow_switch()
+        with self._contents.reading():
+            return threads.words_of(self._contents.db, seqs)
+
+    def gists(self, seqs: Iterable[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
+        self._follow_switch()
+        with self._contents.reading():
+            return threads.gists_of(self._contents.db, seqs)
 
     def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> list[Hit]:
         self._follow_switch()

@@ -6,22 +6,24 @@ where an episode begins, as in Hearst's TextTiling, but with a fixed depth: a co
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from souviens.index.gist import DIMENSIONS, sketch, turns
+from souviens.index.gist import turns
 from souviens.index.layout import UNKNOWN, Integers
-from souviens.index.telling import folded, general, words_of
+from souviens.index.telling import folded, general, stem, words_of
 from souviens.index.text import HEADER, SILENT, Run
 from souviens.records import ROLES
 
 PAUSE = 6 * 3_600 * 1_000_000  # microseconds without a word, after which an episode begins
-BLOCK = 2  # exchanges on each side that are compared
+# How deep a valley is at least, and how alike its sides are at most, by vectors and by words: docs/LOG.md has what was tried.
+DEPTH, ALIKE = 0.20, 0.40
+WORDS_DEPTH, WORDS_ALIKE = 0.10, 0.15
+BLOCK, WORDS_BLOCK = 1, 2  # exchanges on each side that are compared: single ones share few words
 OPENING = 240  # characters of a turn that are compared by words
-DEPTH, ALIKE = 0.30, 0.45  # how deep a valley is at least, and how alike its sides are at most: by vectors
-WORDS_DEPTH, WORDS_ALIKE = 0.20, 0.05  # and by words
 _USER = ROLES.index("user")
 
 
@@ -47,13 +49,19 @@ def by_words(run: Run) -> Integers:
     roles = np.array([unit.role | (0 if unit.text else SILENT) for unit in run.units], np.uint8)
     times = np.array([UNKNOWN if unit.time is None else unit.time for unit in run.units], np.int64)
     starts, pauses = exchanges(roles), by_time(roles, times)
-    if len(starts) < 2 * BLOCK:
+    if len(starts) < 2 * WORDS_BLOCK:
         return pauses
-    sums = np.zeros((len(starts), DIMENSIONS))
-    for n, (start, end) in enumerate(pairwise([*starts.tolist(), len(roles)])):
-        forms = {folded(word) for unit in run.units[start : min(end, start + 2)] for word in words_of(unit.text[:OPENING])}
-        sums[n] = sketch((form, 1) for form in forms if not general(form))
-    return np.union1d(pauses, starts[valleys(sums, WORDS_DEPTH, WORDS_ALIKE)])
+    said: list[frozenset[str]] = []
+    for start, end in pairwise([*starts.tolist(), len(roles)]):
+        beginning = run.units[start : min(end, start + 2)]
+        forms = {folded(word) for unit in beginning for word in words_of(unit.text[:OPENING])}
+        said.append(frozenset(stem(form) for form in forms if not general(form)))
+    heights = np.zeros(len(said) - 1)
+    for n in range(1, len(said)):
+        left = frozenset().union(*said[max(n - WORDS_BLOCK, 0) : n])
+        right = frozenset().union(*said[n : n + WORDS_BLOCK])
+        heights[n - 1] = len(left & right) / math.sqrt(max(len(left) * len(right), 1))
+    return np.union1d(pauses, starts[valleys(heights, WORDS_DEPTH, WORDS_ALIKE)])
 
 
 def by_vectors(
@@ -61,25 +69,27 @@ def by_vectors(
 ) -> Integers:
     """The same, and where the vectors (n, d) of the exchanges turn to something else. ordinals: the unit of each vector."""
     starts, pauses = exchanges(roles), by_time(roles, times)
-    if len(starts) < 2 * BLOCK or not len(codes):
+    if len(starts) < 2 or not len(codes):
         return pauses
     place = np.searchsorted(starts, ordinals, "right") - 1
     sums = np.zeros((len(starts), codes.shape[1]))
     np.add.at(sums, np.maximum(place, 0), turns(roles, ordinals, codes))
-    return np.union1d(pauses, starts[valleys(sums, DEPTH, ALIKE)])
-
-
-def valleys(sums: NDArray[np.float64], depth: float, alike: float) -> Integers:
-    """Which exchanges (n, d) begin something else than those before them."""
     totals = np.concatenate((np.zeros((1, sums.shape[1])), np.cumsum(sums, axis=0)))
     gaps = np.arange(1, len(sums))
     left = totals[gaps] - totals[np.maximum(gaps - BLOCK, 0)]
     right = totals[np.minimum(gaps + BLOCK, len(sums))] - totals[gaps]
     lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-    height = (left * right).sum(1) / np.maximum(lengths, 1e-9)
-    deep = (_hill(height) - height) + (_hill(height[::-1])[::-1] - height) >= depth
-    lowest = (height <= np.append(height[1:], np.inf)) & (height < np.append(np.inf, height[:-1]))
-    found: Integers = gaps[lowest & deep & (height <= alike)]
+    heights = (left * right).sum(1) / np.maximum(lengths, 1e-9)
+    return np.union1d(pauses, starts[valleys(heights, DEPTH, ALIKE)])
+
+
+def valleys(heights: NDArray[np.float64], depth: float, alike: float) -> Integers:
+    """Which exchanges begin something else, given how alike the sides of each gap are (n - 1,)."""
+    deep = (_hill(heights) - heights) + (_hill(heights[::-1])[::-1] - heights) >= depth
+    lowest = (heights <= np.append(heights[1:], np.inf)) & (heights < np.append(np.inf, heights[:-1]))
+    if len(heights) < 3:  # too short for hills
+        deep = np.ones(len(heights), np.bool_)
+    found: Integers = 1 + np.flatnonzero(lowest & deep & (heights <= alike))
     return found
 
 

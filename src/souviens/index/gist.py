@@ -19,6 +19,7 @@ from souviens.records import ROLES
 WORDS = 0  # in the place of an encoder's number: a gist made of words
 DIMENSIONS = 256  # of a gist made of words
 PERSON = 3.0  # what a turn of the person weighs against one of anybody else: what one asks says what it is about
+SAID = 0.4  # share of the words in a gist that has vectors, too (docs/LOG.md)
 _LONGEST = 4_095.0  # length of a gist at most: 4095² < 2^24
 _USER = ROLES.index("user")
 
@@ -29,9 +30,18 @@ def compact(vector: NDArray[np.float64]) -> NDArray[np.int8]:
     return np.rint(vector * scale * (1 - 1e-9)).astype(np.int8)
 
 
-def of_vectors(roles: NDArray[np.uint8], ordinals: NDArray[np.int64], codes: NDArray[np.int8]) -> bytes:
-    """The gist of a record's vectors: roles of its units, and of each vector (n, d) the unit it belongs to. b"" without any."""
-    return compact(turns(roles, ordinals, codes).sum(0)).tobytes() if len(codes) else b""
+def of_vectors(roles: NDArray[np.uint8], ordinals: NDArray[np.int64], codes: NDArray[np.int8], words: bytes) -> bytes:
+    """The gist of a record's vectors and words. roles: of its units; ordinals: the unit of each vector (n, d); words: of_words.
+
+    Vectors alone take all that is written in a language the encoder does not know for one subject; shared words tell it apart.
+    """
+    meant = turns(roles, ordinals, codes).sum(0)
+    said = np.frombuffer(words or bytes(DIMENSIONS), np.int8).astype(np.float64)
+    return compact(np.concatenate((_unit(meant) * math.sqrt(1 - SAID), _unit(said) * math.sqrt(SAID)))).tobytes()
+
+
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
 
 def turns(roles: NDArray[np.uint8], ordinals: NDArray[np.int64], codes: NDArray[np.int8]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ the index, and is never given to another. Where a unit stands, who spoke and whe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from souviens.encode import Encoder
 from souviens.index.layout import Allowed, Layout
+from souviens.index.telling import Word
 from souviens.records import Record
 from souviens.vault.store import Store
 
@@ -71,6 +72,12 @@ class Index(Protocol):
 
     def words(self, query: str, limit: int, allowed: Allowed | None = None) -> list[Hit]:
         """Units that hold words of a question, best first. "Quoted words" are looked for as they stand."""
+
+    def telling(self, seqs: Iterable[int]) -> dict[int, list[Word]]:
+        """The words and pairs of words that tell what conversations are about, by seq."""
+
+    def gists(self, seqs: Iterable[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
+        """What conversations are about, by seq: (kind, unit vector). Vectors of two kinds do not compare."""
 
     def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> list[Hit]:
         """Units closest in meaning to a unit vector (d,) made by the encoder of that id, best first."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from souviens.index.common import common, plain
+from souviens.index.common import SHORT, common, plain
 from souviens.index.words import split
 
 SHORTEST, LONGEST = 3, 40  # letters of a word of an alphabet that can tell something
@@ -38,6 +38,9 @@ _GENERAL = """help please need needs want wants like make makes making made use 
     please kind sort sorry feel ask asked asking talk talking tell idea ideas advice suggest suggestions recommend
     recommendations tips important specific general possible available include including based following current currently
     help helps helped ensure consider provide based com www http https html org per via etc also well never always ever
+    all january february march april may june july august september october november december
+    janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre
+    top middle bottom left right side half full total honestly around away instead whether without within cannot done
     often sometimes usually enough little big small long short high low part parts number list text file user assistant
     system message messages chat conversation
     aide aider besoin veux voudrais faire peux peut pouvez merci bonjour salut chose choses bien tout tous toute toutes tres
@@ -52,7 +55,7 @@ _GENERAL = """help please need needs want wants like make makes making made use 
     मदद चाहिए चाहता चाहती करना करने करें करते करता करती सकता सकती सकते कृपया धन्यवाद नमस्ते बहुत कुछ सब एक दो अब फिर लेकिन
     اريد أريد أحتاج احتاج مساعدة يمكن يمكنني شكرا مرحبا شيء كل بعد قبل جدا ايضا أيضا
     可以 需要 帮助 谢谢 你好 问题 怎么 什么 如何 一个 一些 今天 使用 方法 時間 今日 明日 質問 方法 必要 場合 自分 教"""
-_GENERAL_WORDS = frozenset(map(plain, _GENERAL.split()))
+_GENERAL_WORDS = frozenset(map(plain, _GENERAL.split())) | SHORT
 
 
 class _Spaces(dict[int, int]):

@@ -5,7 +5,7 @@ Called inside the transactions of `Contents`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import apsw
@@ -64,9 +64,9 @@ def put_vectors(db: apsw.Connection, encoder: int, seq: int, ordinals: bytes, co
     bare = np.frombuffer(roles, np.uint8)
     kept = units > 0  # a title has a vector of its own, which would begin an episode
     starts = episodes.by_vectors(bare, np.frombuffer(times, "<i8"), units[kept], vectors[kept])
-    db.execute(
-        "INSERT OR REPLACE INTO gist(encoder, seq, codes) VALUES (?, ?, ?)", (encoder, seq, gist.of_vectors(bare, units, vectors))
-    )
+    said = db.execute("SELECT codes FROM gist WHERE encoder = ? AND seq = ?", (gist.WORDS, seq)).fetchone()
+    made = gist.of_vectors(bare, units, vectors, said[0] if said else b"")
+    db.execute("INSERT OR REPLACE INTO gist(encoder, seq, codes) VALUES (?, ?, ?)", (encoder, seq, made))
     db.execute("UPDATE span SET episodes = ? WHERE seq = ?", (_ordinals(starts), seq))
 
 
@@ -165,7 +165,7 @@ def words_of(db: apsw.Connection, seqs: Iterable[int]) -> dict[int, list[Word]]:
     return {seq: _words.decode(words) for seq, words in rows}
 
 
-def gists_of(db: apsw.Connection, seqs: Sequence[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
+def gists_of(db: apsw.Connection, seqs: Iterable[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
     """(encoder, unit vector) of conversations, by seq: of their vectors if there are any, else of their words."""
     found: dict[int, tuple[int, NDArray[np.float64]]] = {}
     wanted = msgspec.json.encode(list(seqs)).decode()
