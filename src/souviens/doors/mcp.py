@@ -2,6 +2,7 @@
 
     recall   what was said, with reasons          read   one conversation, message or memory, page by page
     context  a context within a token budget      list   conversations, memories or topics, page by page
+                                                         (a topic that `souviens map` shows can be read, too)
 
 The owner starts this process with the key, so it sees what the owner sees. What it answers may leave the machine with the
 model that asked. No tool takes or returns a file path; every argument and every result has a size limit; an error names ids

@@ -19,7 +19,7 @@ from souviens.index.gist import WORDS
 from souviens.index.layout import Integers
 
 NONE = 0  # in the place of a seq: nothing is alike enough
-TOGETHER = 256  # new conversations compared in one step
+TOGETHER = 512  # new conversations compared in one step
 _COLUMNS = 4_096  # and with how many at once: their products fit the processor's cache
 
 

@@ -23,7 +23,8 @@ CREATE TABLE span(first INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, kind T
     provider TEXT NOT NULL, project TEXT, sensitivity INTEGER, created INTEGER, updated INTEGER, count INTEGER NOT NULL,
     checksum INTEGER NOT NULL, roles BLOB NOT NULL, times BLOB NOT NULL,
     -- of a conversation: when it started, where its episodes begin (ordinals, uint32), and its place in the forest as seqs
-    started INTEGER, episodes BLOB NOT NULL, parent INTEGER, strength REAL, thread INTEGER) STRICT;
+    started INTEGER NOT NULL, episodes BLOB NOT NULL, parent INTEGER, strength REAL, thread INTEGER) STRICT;
+CREATE INDEX span_time ON span(started, id, seq) WHERE kind = 'conversation';
 -- what a conversation is about, by an encoder's vectors or (0) its words; nearest: see `forest`, NULL while not compared
 CREATE TABLE gist(number INTEGER PRIMARY KEY, encoder INTEGER NOT NULL, seq INTEGER NOT NULL, codes BLOB NOT NULL,
     nearest INTEGER, strength REAL, UNIQUE(encoder, seq)) STRICT;

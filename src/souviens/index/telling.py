@@ -25,7 +25,7 @@ _HAN_RUN = re.compile(f"[{_HAN}]")
 # Characters that link or point and are seldom part of a name, in Chinese and Japanese. A run of others is a word, or, if it is
 # long, its pairs are: there is no dictionary here.
 _LINKING = re.compile(
-    "[的了是我你您他她它们在和与及或有没不这那哪吗呢吧啊么什怎如何为因所以就也都还很把被让给对从到个些请问想要能会可私何今時々]+"
+    "[的了是我你您他她它们在和与及或有没不这那哪吗呢吧啊么什怎如何为因所以就也还很把被让给对从到个些请问想要可私何今時々]+"
 )
 # What every dialogue with a model holds, beside `common`: requests, courtesies, pointing and measuring words. Ours, by reading.
 _GENERAL = """help please need needs want wants like make makes making made use uses using used work works working good great best
@@ -99,7 +99,8 @@ def _cut(run: str) -> Iterator[str]:
         if run[0] < "\u3041" or run[0] > "\u309f":
             yield run
         return
-    for part in _LINKING.split(run):
+    # A short run is a word even with such a character in it, as 和食.
+    for part in _LINKING.split(run) if len(run) > 4 or _LINKING.fullmatch(run) else [run]:
         if 0 < len(part) <= 4:
             yield part
         else:

@@ -40,11 +40,11 @@ class Map:
         allowed = self.layout.allowed(None if scope.sees_all else scope.allows)
         kinds = np.array([kind == "conversation" for kind in self.layout.kinds], np.bool_)
         self.rows: list[int] = np.flatnonzero(allowed & kinds).tolist() if len(kinds) else []
-        sizes = Counter(self.layout.threads[self.layout.threads >= 0].tolist())
-        self.roots = {root for root, size in sizes.items() if size > 1}  # of topics, seen or not
         self.topics: dict[int, list[int]] = {}
         for row in self.rows:
             self.topics.setdefault(int(self.layout.threads[row]), []).append(row)
+        # What the scope hides makes no topic of one that is seen: that would tell of it.
+        self.roots = {root for root, rows in self.topics.items() if len(rows) > 1}
 
     # --- what there is ------------------------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ class Map:
         """Root of a topic -> root of the topic its area grows from; only where an area joins topics, and none was imported."""
         if any(topic.kind == "area" for topic in self.imported.values()):
             return {}
-        roots = sorted((root for root in self.topics if root in self.roots), key=self._time)
+        roots = sorted(self.roots & self.rows_seen, key=self._time)
         gists = self.index.gists(int(self.layout.seqs[root]) for root in roots)
         grown = forest.areas([gists.get(int(self.layout.seqs[root])) for root in roots])
         joined = Counter(grown)
@@ -111,7 +111,7 @@ class Map:
 
     @cached_property
     def _topics_by_id(self) -> dict[str, int]:
-        return {self.topic_id(root): root for root in self.topics if root in self.roots}
+        return {self.topic_id(root): root for root in self.roots}
 
     @cached_property
     def _areas_by_id(self) -> dict[str, int]:
