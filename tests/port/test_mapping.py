@@ -121,42 +121,46 @@ project (cone, Grosse, Bricks, gas): 10
     conversation First bisque schedule: 1
     conversation Half a cone cold at the bottom: 1
     conversation Firing 9, notes: 1
-  topic gas, bricks, collective: 2
+  topic gas, insurer: 3
     conversation Small gas kiln, first plan: 1
+    conversation Propane rules in Sutton, and the insurer: 1
     conversation Gas or electric, honestly: 1
+  topic circuit, hangar, Marmotte, brick: 1
+    conversation 40 A circuit in the hangar: 1
   conversation Brick count for 12 cubic feet: 1
-  conversation Propane rules in Sutton, and the insurer: 1
   conversation Element calculation: 1
   conversation Controller: PID or kiln sitter: 1
-  conversation 40 A circuit in the hangar: 1
 project Argile & Virgule, papeterie: 1
   conversation Étiquettes pour le lancement: 1
 project How to use Claude: 0
 project la Grosse: 0
 project Slack Water (Les Heures salines): 0
-area hausse, Avis, pis, donc: 5
-  topic hausse, Avis, pis, donc: 3
-    conversation Avis de hausse de loyer: 1
-    conversation Cession de bail: 1
-    conversation Liste de déménagement: 1
-  topic poisson, Levain, lève, débutante: 2
-    conversation Levain qui ne lève pas: 1
-    conversation Du poisson pour débutante: 1
-topic Heures salines, title, gauge: 4
+topic Heures salines, title, boat: 5
   conversation Étale, jusant, flot: 1
   conversation Glossary and first page of Les Heures salines: 1
   conversation The English title: 1
   conversation Slack Water or The Wrack Line: 1
+  conversation Chapter nine: the boat: 1
+topic hausse, Avis, demain, Drolet: 3
+  conversation Levain qui ne lève pas: 1
+  conversation Avis de hausse de loyer: 1
+  conversation Cession de bail: 1
+topic Bewerbung: 2
+  conversation Bewerbung Keramikhof: 1
+  conversation Lüdersitz hat zugesagt: 1
 topic Budget, bike: 2
   conversation Budget 2026: 1
   conversation Budget after the move: 1
 topic coffee, Ferritin, B12: 2
   conversation Ferritin 11: 1
   conversation No more coffee: 1
+topic cone, Slow cool, Thermocouple: 2
+  conversation Thermocouple K or S: 1
+  conversation Slow cool for Brume 4: 1
 topic CSV, Inventory script, SQLite: 2
   conversation Inventory script: 1
   conversation stock.py to SQLite: 1
-topic Romane, ans: 2
+topic Romane, garage: 2
   conversation Chasse au trésor pour Romane: 1
   conversation Poème pour Romane, 7 ans: 1
 topic table, bowls: 2
@@ -164,8 +168,8 @@ topic table, bowls: 2
   conversation Marché des Ruelles, the count: 1
 topic electric kiln, plan, Review: 1
   conversation Review of the electric kiln plan: 1
-topic Slow cool, Brume, satin: 1
-  conversation Slow cool for Brume 4: 1
+topic flat Rosemont, brick m²: 1
+  conversation The flat in Rosemont: 1
 """
 
 

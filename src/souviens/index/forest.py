@@ -32,7 +32,7 @@ class Likeness(NamedTuple):
     area: float
 
 
-BY_VECTORS, BY_WORDS = Likeness(0.47, 0.25, 0.42), Likeness(0.29, 0.12, 0.25)
+BY_VECTORS, BY_WORDS = Likeness(0.40, 0.22, 0.36), Likeness(0.27, 0.12, 0.22)
 
 
 def likeness(encoder: int) -> Likeness:

@@ -19,7 +19,7 @@ from souviens.records import ROLES
 WORDS = 0  # in the place of an encoder's number: a gist made of words
 DIMENSIONS = 256  # of a gist made of words
 PERSON = 3.0  # what a turn of the person weighs against one of anybody else: what one asks says what it is about
-SAID = 0.4  # share of the words in a gist that has vectors, too (docs/LOG.md)
+SAID = 0.5  # share of the words in a gist that has vectors, too (docs/LOG.md)
 _LONGEST = 4_095.0  # length of a gist at most: 4095² < 2^24
 _USER = ROLES.index("user")
 

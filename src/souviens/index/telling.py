@@ -46,10 +46,16 @@ _GENERAL = """help please need needs want wants like make makes making made use 
     aide aider besoin veux voudrais faire peux peut pouvez merci bonjour salut chose choses bien tout tous toute toutes tres
     comme encore aussi alors apres avant depuis entre jours jour semaine mois annee temps fois meilleur meilleure bon bonne
     idee idees conseil conseils question reponse exemple s il vous plait oui autre autres deux trois
+    donc ans pis juste vraiment quelque quelques maintenant parce toujours jamais rien chaque faut va vais vas dire voir mettre
+    prendre veut veux sais sait crois pense peu trop ici deja quand meme moins petit petite grand grande premier premiere faudrait
+    pourrais pourrait sera serait seront aura avoir avait etaient leurs ceux celle celui cela voila puis ensuite lequel dont ainsi
     ayuda ayudar necesito quiero quisiera puedo puede puedes hacer gracias hola cosa cosas bien todo todos toda todas tambien
     entonces despues antes desde entre dias dia semana mes ano tiempo vez veces mejor bueno buena idea consejo pregunta ejemplo
     hilfe brauche mochte will kann kannst konnen machen danke hallo bitte ding dinge gut alles sehr wieder dann nach vor seit
     zwischen tage tag woche monat jahr zeit mal besser beste idee frage antwort beispiel gibt geht mehr andere anderen zwei drei
+    mehr immer schon ganz etwas nichts viel viele wenig jetzt heute morgen gestern muss sollte konnte wurde musste darf bin bist
+    vielleicht eigentlich einfach machen macht gemacht sagen wissen weiss
+    puedes hacer hago tengo tiene tener hay algo nada ahora hoy siempre nunca poco otro otra otros cada pues asi solo
     aiuto voglio posso puoi fare grazie ciao cosa cose bene tutto tutti molto ancora anche dopo prima giorni giorno tempo
     ajuda preciso quero posso pode fazer obrigado ola coisa coisas bem tudo todos tambem depois antes dias dia tempo
     मदद चाहिए चाहता चाहती करना करने करें करते करता करती सकता सकती सकते कृपया धन्यवाद नमस्ते बहुत कुछ सब एक दो अब फिर लेकिन
