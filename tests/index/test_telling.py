@@ -48,7 +48,7 @@ TOPICS = {
 def test_a_topic_is_named_by_what_it_is_about_in_any_script(language: str) -> None:
     told = {}
     for n, (texts, _) in enumerate(TOPICS.values()):
-        told |= {10 * n + i: telling([text]).best for i, text in enumerate(texts)}
+        told |= {10 * n + i: telling([words_of(text)]).best for i, text in enumerate(texts)}
     place = list(TOPICS).index(language)
     name = Names(told).name([10 * place + i for i in range(3)])
     assert TOPICS[language][1] in name.casefold(), name
@@ -56,7 +56,8 @@ def test_a_topic_is_named_by_what_it_is_about_in_any_script(language: str) -> No
 
 
 def test_words_that_hold_every_dialogue_together_name_nothing() -> None:
-    found = telling(["Please help me, what would be the best way to do this?", "Merci, c'est bien", "ありがとうございます"])
+    texts = ("Please help me, what would be the best way to do this?", "Merci, c'est bien", "ありがとうございます")
+    found = telling([words_of(text) for text in texts])
     assert found.best == []
 
 
@@ -75,8 +76,8 @@ def test_words_of(text: str, words: list[str]) -> None:
 
 
 def test_a_pair_of_words_stands_for_both() -> None:
-    told = {n: telling(["How much for the gas kiln?", "The gas kiln again"]).best for n in range(3)}
-    told |= {n: telling([f"something else {n} with flour and bread"]).best for n in range(3, 9)}
+    told = {n: telling([["gas", "kiln"], ["the", "gas", "kiln", "again"]]).best for n in range(3)}
+    told |= {n: telling([["something", "flour", "bread"]]).best for n in range(3, 9)}
     assert Names(told).name([0, 1, 2]) == "gas kiln"
 
 
@@ -90,7 +91,10 @@ def numbers(*texts: str) -> tuple[list[int], list[int]]:
     times = np.array([UNKNOWN if unit.time is None else unit.time for unit in run.units], np.int64)
     vectors = np.rint(Letters().encode(list(texts)) * 300).clip(-127, 127).astype(np.int8)
     ordinals = np.arange(1, len(texts) + 1)
-    return episodes.by_words(run).tolist(), episodes.by_vectors(roles, times, ordinals, vectors).tolist()
+    openings = [words_of(unit.text) for unit in run.units[1::2]]
+    starts = episodes.exchanges(roles)
+    found = episodes.by_words(roles, times, starts, openings), episodes.by_vectors(roles, times, ordinals, vectors)
+    return found[0].tolist(), found[1].tolist()
 
 
 def test_an_episode_begins_where_the_subject_changes() -> None:
@@ -104,8 +108,9 @@ def test_an_episode_begins_after_a_pause() -> None:
     hour = 3_600_000_000
     roles = np.array([16, 0, 1, 0, 1, 1], np.uint8)
     times = np.array([0, 0, hour, 9 * hour, 9 * hour, 30 * hour], np.int64)
-    assert episodes.by_time(roles, times).tolist() == [3]  # a late answer begins nothing: it belongs to what was asked
-    assert episodes.by_time(roles, np.full(6, UNKNOWN)).tolist() == []
+    starts = episodes.exchanges(roles)
+    assert episodes.by_time(roles, times, starts).tolist() == [3]  # a late answer begins nothing: it belongs to what was asked
+    assert episodes.by_time(roles, np.full(6, UNKNOWN), starts).tolist() == []
 
 
 def test_an_exchange_is_a_persons_turn_and_what_answers_it() -> None:

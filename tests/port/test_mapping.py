@@ -116,8 +116,8 @@ def test_an_empty_vault_has_an_empty_map(vault: Vault) -> None:
 
 
 GOLDEN = """\
-project (cone, Grosse, Bricks, gas): 10
-  topic Firing, cone, cold, Grosse: 3
+project (Firing, cone, Grosse, gas): 10
+  topic Firing, schedule, cone, cold: 3
     conversation First bisque schedule: 1
     conversation Half a cone cold at the bottom: 1
     conversation Firing 9, notes: 1
@@ -125,7 +125,7 @@ project (cone, Grosse, Bricks, gas): 10
     conversation Small gas kiln, first plan: 1
     conversation Propane rules in Sutton, and the insurer: 1
     conversation Gas or electric, honestly: 1
-  topic circuit, hangar, Marmotte, brick: 1
+  topic circuit, hangar, Marmotte, AWG: 1
     conversation 40 A circuit in the hangar: 1
   conversation Brick count for 12 cubic feet: 1
   conversation Element calculation: 1
@@ -145,31 +145,30 @@ topic hausse, Avis, demain, Drolet: 3
   conversation Levain qui ne lève pas: 1
   conversation Avis de hausse de loyer: 1
   conversation Cession de bail: 1
-topic Bewerbung: 2
-  conversation Bewerbung Keramikhof: 1
-  conversation Lüdersitz hat zugesagt: 1
-topic Budget, bike: 2
+topic Budget: 2
   conversation Budget 2026: 1
   conversation Budget after the move: 1
-topic coffee, Ferritin, B12: 2
+topic coffee, Ferritin, iron, B12: 2
   conversation Ferritin 11: 1
   conversation No more coffee: 1
-topic cone, Slow cool, Thermocouple: 2
-  conversation Thermocouple K or S: 1
-  conversation Slow cool for Brume 4: 1
 topic CSV, Inventory script, SQLite: 2
   conversation Inventory script: 1
   conversation stock.py to SQLite: 1
-topic Romane, garage: 2
+topic Keramikhof, Bewerbung: 2
+  conversation Bewerbung Keramikhof: 1
+  conversation Lüdersitz hat zugesagt: 1
+topic Romane, garage, capybara, bol: 2
   conversation Chasse au trésor pour Romane: 1
   conversation Poème pour Romane, 7 ans: 1
-topic table, bowls: 2
+topic table, mugs, bowls: 2
   conversation Pricing the mugs: 1
   conversation Marché des Ruelles, the count: 1
-topic electric kiln, plan, Review: 1
+topic electric kiln, Review, plan: 1
   conversation Review of the electric kiln plan: 1
 topic flat Rosemont, brick m²: 1
   conversation The flat in Rosemont: 1
+topic Slow cool, Brume, satin: 1
+  conversation Slow cool for Brume 4: 1
 """
 
 

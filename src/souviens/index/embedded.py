@@ -203,7 +203,7 @@ class EmbeddedIndex:
     def telling(self, seqs: Iterable[int]) -> dict[int, list[Word]]:
         self._follow_switch()
         with self._contents.reading():
-            return threads.words_of(self._contents.db, seqs)
+            return threads.told(self._contents.db, seqs)
 
     def gists(self, seqs: Iterable[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
         self._follow_switch()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +62,15 @@ def of_words(forms: Mapping[str, int]) -> bytes:
 
 def sketch(forms: Iterable[tuple[str, int]]) -> NDArray[np.float64]:
     """Words thrown into DIMENSIONS places with a sign each (d,): two texts are alike as far as they share words."""
-    vector = np.zeros(DIMENSIONS)
-    for form, count in forms:
-        hash = zlib.crc32(stem(form).encode("utf-8", "replace"))
-        vector[hash % DIMENSIONS] += (1 + math.log(count)) * (1 if hash & 1 << 16 else -1)
-    return vector
+    places = [(_place(form), 1 + math.log(count)) for form, count in forms]
+    vector = np.zeros(2 * DIMENSIONS)
+    if places:
+        np.add.at(vector, [place for place, _ in places], [weight for _, weight in places])
+    return vector[:DIMENSIONS] - vector[DIMENSIONS:]
+
+
+@lru_cache(1 << 16)
+def _place(form: str) -> int:
+    """Where a word counts: below DIMENSIONS for, above it against."""
+    hash = zlib.crc32(stem(form).encode("utf-8", "replace"))
+    return hash % DIMENSIONS + (0 if hash & 1 << 16 else DIMENSIONS)

@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from souviens.index import episodes, forest, gist
-from souviens.index.layout import Integers
-from souviens.index.telling import TURNS, Telling, Word, telling
-from souviens.index.text import HEADER, SILENT, Run
-from souviens.records import ROLES
+from souviens.index.layout import UNKNOWN, Integers
+from souviens.index.telling import TURNS, Word, telling, words_of
+from souviens.index.text import SILENT, Run
 
 LAST = (1 << 63) - 1  # in the place of a start nobody knows: after all others
-OPENING = 240  # characters of a turn that are read for what it is about
-_USER = ROLES.index("user")
+OPENING = 200  # characters of a person's turn that are read for what it is about
 _words = msgspec.json.Decoder(list[Word])
 
 
@@ -32,26 +30,21 @@ class Made(NamedTuple):
     episodes: bytes
 
 
-def about(run: Run) -> Telling:
-    """The telling words of a conversation: of its title and how the person's turns begin, or any turns if there is no person."""
-    turns = [unit for unit in run.units if unit.role < SILENT and unit.role != HEADER and unit.text]
-    asked = [unit for unit in turns if unit.role == _USER] or turns
-    title = run.units[0].text if run.units and run.units[0].role == HEADER else ""
-    step = -(-len(asked) // TURNS)
-    return telling((unit.text[:OPENING] for unit in asked[:: max(step, 1)]), title)
-
-
 def put_words(db: apsw.Connection, seq: int, run: Run) -> Made:
     """Keep what a pack's words say. Nothing is kept of what is no conversation."""
     if run.kind != "conversation":
         return Made(LAST, b"")
-    found = about(run)
+    roles = np.array([unit.role if unit.text else unit.role | SILENT for unit in run.units], np.uint8)
+    times = np.array([UNKNOWN if unit.time is None else unit.time for unit in run.units], np.int64)
+    starts = episodes.exchanges(roles)
+    openings = [words_of(run.units[start].text[:OPENING]) for start in starts.tolist()]
+    found = telling(openings[:: max(-(-len(openings) // TURNS), 1)], run.units[0].text)
     if codes := gist.of_words(found.forms):
         db.execute("INSERT INTO gist(encoder, seq, codes) VALUES (?, ?, ?)", (gist.WORDS, seq, codes))
     db.execute("INSERT INTO telling VALUES (?, ?)", (seq, msgspec.json.encode(found.best)))
-    times = [unit.time for unit in run.units if unit.time is not None]
-    started = run.created if run.created is not None else min(times, default=LAST)
-    return Made(started, _ordinals(episodes.by_words(run)))
+    known = times[times != UNKNOWN]
+    started = run.created if run.created is not None else int(known.min()) if len(known) else LAST
+    return Made(started, _ordinals(episodes.by_words(roles, times, starts, openings)))
 
 
 def put_vectors(db: apsw.Connection, encoder: int, seq: int, ordinals: bytes, codes: bytes) -> None:
@@ -152,7 +145,7 @@ def plant(db: apsw.Connection, seqs: Integers, found: dict[int, forest.Gists]) -
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def words_of(db: apsw.Connection, seqs: Iterable[int]) -> dict[int, list[Word]]:
+def told(db: apsw.Connection, seqs: Iterable[int]) -> dict[int, list[Word]]:
     """The telling words of conversations."""
     wanted = msgspec.json.encode(list(seqs)).decode()
     rows = db.execute("SELECT seq, words FROM telling WHERE seq IN (SELECT value FROM json_each(?))", (wanted,))
