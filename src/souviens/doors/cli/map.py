@@ -52,9 +52,12 @@ def _lines(document: Document) -> Iterator[str]:
 
 
 def _branches(parts: list[Document], before: str, signs: tuple[str, str, str, str]) -> Iterator[str]:
+    # Of notes and tools a vault may hold hundreds that no conversation belongs to.
+    empty = [part for part in parts if not part["conversations"]]
+    parts = [part for part in parts if part["conversations"]]
     columns = min(shutil.get_terminal_size((_WIDTH, 24)).columns, _WIDTH)
     for n, part in enumerate(parts):
-        last = n == len(parts) - 1
+        last = n == len(parts) - 1 and not empty
         lead = before + signs[1 if last else 0]
         told = f"{_size(part)}{_span(part, '  ')}  {part['id'][:10]}"
         called = part["name"] or (f"({part['telling']})" if part["telling"] else "(no name)")
@@ -62,6 +65,9 @@ def _branches(parts: list[Document], before: str, signs: tuple[str, str, str, st
         shown = words.strong(name) if part["kind"] in ("area", "project") else name
         yield f"{lead}{shown}  {words.faint(told)}"
         yield from _branches(part["parts"], before + signs[3 if last else 2], signs)
+    if empty:
+        names = words.shortened(", ".join(part["name"] or "(no name)" for part in empty), 60)
+        yield f"{before}{signs[1]}" + words.faint(f"without conversations: {len(empty):,} ({names})")
 
 
 def _size(part: Document) -> str:
