@@ -282,7 +282,9 @@ def _sync(contents: Contents, store: Store, progress: Progress | None) -> Synced
         contents.show(shown)
     synced = _add(contents, store, sorted(live - held.keys()), None, progress)
     contents.mark_seen(version)
-    return Synced(removed=removed).plus(synced)
+    synced = Synced(removed=removed).plus(synced)
+    # Another process may have committed, synced and gone while this one added what was live before: it has to go again.
+    return synced if store.version() == version else synced.plus(_sync(contents, store, progress))
 
 
 def _add(contents: Contents, store: Store, seqs: list[int], stage: int | None, progress: Progress | None) -> Synced:
