@@ -27,6 +27,8 @@ MESSAGE = "id provider_id parent order role author model time visibility parts e
 PROMISED = {
     "souviens add EXPORT...": "sources failed",
     "souviens list": "conversations memories topics sources",
+    "souviens map": "conversations messages single first last topics parts",
+    "souviens show TOPIC": "automatic extract thread messages first last",
     "souviens recall QUESTION": "query items encoder seconds note",
     "souviens context QUESTION": "standing evidence tokens text note",
     "souviens move --to TARGET": "target written carried lost",
@@ -57,6 +59,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory, exports: Path) -> dict[str
     ask("souviens init", "init")
     ask("souviens add EXPORT...", "add", exports / "chatgpt.zip", exports / "claude.zip", desk.home / "notes.txt", ok=3)
     listed = ask("souviens list", "list")
+    ask("souviens map", "map", "--depth", "4")
     conversation = next(row["id"] for row in listed["conversations"] if row["title"].startswith("Sourdough"))
     shown = ask("souviens show CONVERSATION", "show", conversation)
     # The first node of such an export has no message: the second stands for all in the comparison.

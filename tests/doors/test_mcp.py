@@ -66,6 +66,7 @@ def answers(filled: Desk, ids: Callable[[str], str]) -> dict[str, Any]:
         "context": ("context", {"question": "dough", "budget": 200}),
         **{kind: ("list", {"kind": kind}) for kind in ("conversations", "memories", "topics")},
         "memory": ("read", {"id": ids("**Home**")}),
+        "topic": ("read", {"id": filled("list", "--topics", "--json").document["topics"][0]["id"]}),
         **{f"refused {n}": call for n, call in enumerate(REFUSED)},
     }
     return dict(zip(calls, called(filled, *calls.values()), strict=True))
@@ -114,6 +115,14 @@ def test_list_and_read_a_memory(answers: dict[str, Any]) -> None:
     assert [answers[kind]["total"] for kind in ("conversations", "memories", "topics")] == [4, 1, 1]
     assert answers["memory"]["text"].startswith("**Home**")
     assert answers["memory"]["status"] == "proposed"
+
+
+def test_read_a_topic_along_time(answers: dict[str, Any]) -> None:
+    topic = answers["topic"]
+
+    assert (topic["type"], topic["automatic"], topic["total"], topic["next"]) == ("topic", False, 1, None)
+    assert topic["thread"][0]["episodes"][0]["text"].startswith("Où boire un café")
+    assert topic["extract"][0]["message"] == topic["thread"][0]["episodes"][0]["message"]
 
 
 def test_long_things_come_in_pages_that_lose_nothing(empty: Desk, tmp_path: Path) -> None:

@@ -39,7 +39,9 @@ def verb_of(name: str) -> click.Command:
 
 
 def test_the_verbs_are_these() -> None:
-    named = "init formats guide add list show recall context remember review targets move export import verify rebuild erase undo"
+    named = (
+        "init formats guide add list map show recall context remember review targets move export import verify rebuild erase undo"
+    )
 
     assert set(ALL_VERBS) == {*named.split(), "key", "encoder", "mcp", "where", "doctor", "completion"}
 

@@ -508,3 +508,24 @@ def test_quiet_leaves_the_data_and_nothing_else(desk: Desk, exports: Path) -> No
 def test_json_is_one_document_on_one_line_in_a_pipe(filled: Desk) -> None:
     assert len(filled("list", "--json").out.splitlines()) == 1
     assert json.loads(filled.on_terminal("list", "--json", answers=[]).out.replace("\r\n", "\n"))
+
+
+# --- map --------------------------------------------------------------------------------------------------------------
+
+
+def test_map_draws_a_tree_that_fits_its_terminal(filled: Desk) -> None:
+    drawn = filled("map", "--depth", "3").out
+    assert drawn.splitlines()[0].startswith("4 conversations, 14 messages, 4 on their own")
+    assert "├─ (Café Montréal" in drawn
+    assert "│  └─ Café à Montréal ☕ 京都" in drawn
+    assert all(len(line) <= 110 for line in drawn.splitlines())
+    assert "Café à Montréal" not in filled("map").out  # conversations only where a depth is asked for
+
+
+def test_show_reads_a_topic_along_time(filled: Desk) -> None:
+    (topic,) = filled("list", "--topics", "--json").document["topics"]
+    shown = filled("show", topic["id"][:12]).out
+    assert "1 conversation  3 messages  2025-10-11 to 2025-10-11" in shown
+    assert "“Où boire un café près du canal ?”" in shown
+    assert "2025-10-11  chatgpt  Café à Montréal ☕ 京都" in shown
+    assert "nothing in the vault has the id" in filled("show", "t-0000", ok=1).err

@@ -75,6 +75,8 @@ _TABLE = {
     "el": """ο η το οι τα του της των τον την ενα μια και η αλλα αν σε στο στη στην στον με για απο ως ειναι ηταν εχω εχει ειχα εγω
         μου με εσυ σου αυτος αυτη αυτο μας σας τους τι ποιος ποια ποιο ποτε που γιατι πως ποσο δεν μη να θα""",
 }
+# Words that are common in one language or another: none of them names a subject ("war" is lost to that, and few others).
+ANYWHERE = frozenset(word for words in _TABLE.values() for word in map(plain, words.split()))
 _LANGUAGES = {name: frozenset(map(plain, words.split())) for name, words in _TABLE.items()}
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from souviens.errors import Damaged, OutOfSpace, VaultError, VaultInUse
 from souviens.index import schema, threads
+from souviens.index.forest import Gists
 from souviens.index.layout import UNKNOWN, Layout, Span
 from souviens.index.text import SILENT, Run
 from souviens.index.words import split
@@ -241,8 +242,12 @@ class Contents:
     def _woven(self) -> bool:
         """Link and grow from one state of the index, in short transactions. False if somebody else wrote in between."""
         with self.reading():
-            state, visible = self._state(), threads.visible(self.db)
-            found = {kind: threads.load(self.db, kind, visible) for kind in threads.kinds(self.db)}
+            state, seqs = self._state(), threads.visible(self.db)
+            found: dict[int, Gists] = {}
+            for kind in threads.kinds(self.db):
+                # Words count only while there is a conversation whose vectors are not made.
+                if sum(len(gists.rows) for gists in found.values()) < len(seqs):
+                    found[kind] = threads.load(self.db, kind, seqs)
         for kind, gists in found.items():
             while gists.waiting.any():
                 state += 1
@@ -250,11 +255,11 @@ class Contents:
                     # Two that link different conversations at once would never compare those with each other.
                     if self._state() != state:
                         return False
-                    threads.link(self.db, kind, gists, visible.seqs)
+                    threads.link(self.db, kind, gists, seqs)
         with self._writing():
             if self._state() != state + 1:
                 return False
-            threads.plant(self.db, visible, found)
+            threads.plant(self.db, seqs, found)
             self.db.execute("UPDATE meta SET value = ? WHERE key = 'woven'", (state + 1,))
         return True
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from souviens.encode import Encoder
 from souviens.errors import Damaged, NotFound, VaultError, VaultInUse
-from souviens.index import files, schema, vectors
+from souviens.index import files, schema, threads, vectors
 from souviens.index.contents import IN_PLACE, Contents
 from souviens.index.layout import Allowed, Integers, Layout, Mask
 from souviens.index.port import Hit, Pending, Postings, Progress, Synced
+from souviens.index.telling import Word
 from souviens.index.text import Run, run_of
 from souviens.index.vectors import closeness
 from souviens.index.words import Term, terms
@@ -218,6 +219,16 @@ class EmbeddedIndex:
         )
         return len(rows.fetchall())
 
+    def telling(self, seqs: Iterable[int]) -> dict[int, list[Word]]:
+        self._follow_switch()
+        with self._contents.reading():
+            return threads.told(self._contents.db, seqs)
+
+    def gists(self, seqs: Iterable[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
+        self._follow_switch()
+        with self._contents.reading():
+            return threads.gists_of(self._contents.db, seqs)
+
     def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> list[Hit]:
         self._follow_switch()
         with self._contents.reading():
@@ -299,7 +310,9 @@ def _sync(contents: Contents, store: Store, progress: Progress | None) -> Synced
         contents.show(shown)
     synced = _add(contents, store, sorted(live - held.keys()), None, progress)
     contents.mark_seen(version)
-    return Synced(removed=removed).plus(synced)
+    synced = Synced(removed=removed).plus(synced)
+    # Another process may have committed, synced and gone while this one added what was live before: it has to go again.
+    return synced if store.version() == version else synced.plus(_sync(contents, store, progress))
 
 
 def _add(contents: Contents, store: Store, seqs: list[int], stage: int | None, progress: Progress | None) -> Synced:

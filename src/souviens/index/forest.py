@@ -8,6 +8,7 @@ comparisons with all, not all with all: `link` is kept, the forest is grown from
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from souviens.index.gist import WORDS
 from souviens.index.layout import Integers
 
 NONE = 0  # in the place of a seq: nothing is alike enough
-TOGETHER = 256  # new conversations compared in one step
+TOGETHER = 512  # new conversations compared in one step
 _COLUMNS = 4_096  # and with how many at once: their products fit the processor's cache
 
 
@@ -31,7 +32,7 @@ class Likeness(NamedTuple):
     area: float
 
 
-BY_VECTORS, BY_WORDS = Likeness(0.60, 0.40, 0.45), Likeness(0.40, 0.20, 0.28)
+BY_VECTORS, BY_WORDS = Likeness(0.40, 0.22, 0.36), Likeness(0.27, 0.12, 0.22)
 
 
 def likeness(encoder: int) -> Likeness:
@@ -117,6 +118,26 @@ class Forest(NamedTuple):
     parents: Integers
     strengths: NDArray[np.float64]
     roots: Integers
+
+
+def areas(gists_of: Sequence[tuple[int, NDArray[np.float64]] | None]) -> list[int]:
+    """The same forest one level up: of each topic the place of the topic its area grows from, its own if it stands alone.
+
+    gists_of: (kind, unit vector) of the topics' roots, in the order of time; None where there is none.
+    """
+    grown = list(range(len(gists_of)))
+    for kind in {found[0] for found in gists_of if found}:
+        places = [place for place, found in enumerate(gists_of) if found and found[0] == kind]
+        matrix = np.stack([found[1] for found in gists_of if found and found[0] == kind])
+        near = likeness(kind).area
+        row_of = {place: row for row, place in enumerate(places)}
+        for row, place in enumerate(places[1:], 1):
+            alike = np.round(matrix[:row] @ matrix[row], 6)  # what the order of a sum changes is left out
+            best = int(row - 1 - np.argmax(alike[::-1]))
+            root = grown[places[best]]
+            if alike[best] >= near and alike[row_of[root]] >= near:
+                grown[place] = root
+    return grown
 
 
 def grow(size: int, kinds: dict[int, Gists]) -> Forest:

@@ -32,7 +32,7 @@ class Names:
                 weights[form] = weights.get(form, 0.0) + 1 + math.log(word.times)
         everywhere = len(self._told) + 1
         return {
-            form: weight * math.sqrt(held[form] / len(group)) * math.log(1 + everywhere / (1 + self._held[form] - held[form]))
+            form: weight * held[form] / len(group) * math.sqrt(math.log(1 + everywhere / (1 + self._held[form] - held[form])))
             for form, weight in weights.items()
         }
 

@@ -7,7 +7,7 @@ the index, and is never given to another. Where a unit stands, who spoke and whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from souviens.encode import Encoder
 from souviens.index.layout import Allowed, Integers, Layout
+from souviens.index.telling import Word
 from souviens.index.words import Term
 from souviens.records import Record
 from souviens.vault.store import Store
@@ -86,6 +87,12 @@ class Index(Protocol):
 
     def postings(self, terms: Sequence[Term], allowed: Allowed | None = None) -> Postings:
         """The same, term by term, of every unit: of a large index the rarest terms only, which `Postings.terms` then are."""
+
+    def telling(self, seqs: Iterable[int]) -> dict[int, list[Word]]:
+        """The words and pairs of words that tell what conversations are about, by seq."""
+
+    def gists(self, seqs: Iterable[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
+        """What conversations are about, by seq: (kind, unit vector). Vectors of two kinds do not compare."""
 
     def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> list[Hit]:
         """Units closest in meaning to a unit vector (d,) made by the encoder of that id, best first."""

@@ -26,7 +26,8 @@ CREATE TABLE span(first INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, kind T
     checksum INTEGER NOT NULL, roles BLOB NOT NULL, times BLOB NOT NULL, traits BLOB NOT NULL, names TEXT NOT NULL,
     who BLOB NOT NULL,
     -- of a conversation: when it started, where its episodes begin (ordinals, uint32), and its place in the forest as seqs
-    started INTEGER, episodes BLOB NOT NULL, parent INTEGER, strength REAL, thread INTEGER) STRICT;
+    started INTEGER NOT NULL, episodes BLOB NOT NULL, parent INTEGER, strength REAL, thread INTEGER) STRICT;
+CREATE INDEX span_time ON span(started, id, seq) WHERE kind = 'conversation';
 -- what a conversation is about, by an encoder's vectors or (0) its words; nearest: see `forest`, NULL while not compared
 CREATE TABLE gist(number INTEGER PRIMARY KEY, encoder INTEGER NOT NULL, seq INTEGER NOT NULL, codes BLOB NOT NULL,
     nearest INTEGER, strength REAL, UNIQUE(encoder, seq)) STRICT;

@@ -5,27 +5,27 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from souviens.index.common import common, plain
+from souviens.index.common import ANYWHERE, plain
 from souviens.index.words import split
 
 SHORTEST, LONGEST = 3, 40  # letters of a word of an alphabet that can tell something
 STEM = 6  # letters that stand for a word when texts are compared: "glaze", "glazes", "glazing" are nearly one
 WORDS, PAIRS = 16, 8  # kept of a conversation
-TURNS = 16  # that are read of a conversation, spread over it: what else is said changes little, and costs
+TURNS = 8  # that are read of a conversation, spread over it: what else is said changes little, and costs
 
-_ASCII = re.compile(r"[A-Za-z][A-Za-z0-9]+")
+_ASCII = re.compile(rf"\b[A-Za-z][A-Za-z0-9]{{{SHORTEST - 1},{LONGEST - 1}}}\b")
 _HAN = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _EAST_ASIAN = re.compile(f"[{_HAN}]+|[\u30a1-\u30ff\u31f0-\u31ff\uff66-\uff9f]{{2,}}|[\u3041-\u309f]+")
 _HAN_RUN = re.compile(f"[{_HAN}]")
 # Characters that link or point and are seldom part of a name, in Chinese and Japanese. A run of others is a word, or, if it is
 # long, its pairs are: there is no dictionary here.
 _LINKING = re.compile(
-    "[的了是我你您他她它们在和与及或有没不这那哪吗呢吧啊么什怎如何为因所以就也都还很把被让给对从到个些请问想要能会可私何今時々]+"
+    "[的了是我你您他她它们在和与及或有没不这那哪吗呢吧啊么什怎如何为因所以就也还很把被让给对从到个些请问想要可私何今時々]+"
 )
 # What every dialogue with a model holds, beside `common`: requests, courtesies, pointing and measuring words. Ours, by reading.
 _GENERAL = """help please need needs want wants like make makes making made use uses using used work works working good great best
@@ -38,21 +38,30 @@ _GENERAL = """help please need needs want wants like make makes making made use 
     please kind sort sorry feel ask asked asking talk talking tell idea ideas advice suggest suggestions recommend
     recommendations tips important specific general possible available include including based following current currently
     help helps helped ensure consider provide based com www http https html org per via etc also well never always ever
+    all january february march april may june july august september october november december
+    janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre
+    top middle bottom left right side half full total honestly around away instead whether without within cannot done
     often sometimes usually enough little big small long short high low part parts number list text file user assistant
     system message messages chat conversation
     aide aider besoin veux voudrais faire peux peut pouvez merci bonjour salut chose choses bien tout tous toute toutes tres
     comme encore aussi alors apres avant depuis entre jours jour semaine mois annee temps fois meilleur meilleure bon bonne
     idee idees conseil conseils question reponse exemple s il vous plait oui autre autres deux trois
+    donc ans pis juste vraiment quelque quelques maintenant parce toujours jamais rien chaque faut va vais vas dire voir mettre
+    prendre veut veux sais sait crois pense peu trop ici deja quand meme moins petit petite grand grande premier premiere faudrait
+    pourrais pourrait sera serait seront aura avoir avait etaient leurs ceux celle celui cela voila puis ensuite lequel dont ainsi
     ayuda ayudar necesito quiero quisiera puedo puede puedes hacer gracias hola cosa cosas bien todo todos toda todas tambien
     entonces despues antes desde entre dias dia semana mes ano tiempo vez veces mejor bueno buena idea consejo pregunta ejemplo
     hilfe brauche mochte will kann kannst konnen machen danke hallo bitte ding dinge gut alles sehr wieder dann nach vor seit
     zwischen tage tag woche monat jahr zeit mal besser beste idee frage antwort beispiel gibt geht mehr andere anderen zwei drei
+    mehr immer schon ganz etwas nichts viel viele wenig jetzt heute morgen gestern muss sollte konnte wurde musste darf bin bist
+    vielleicht eigentlich einfach machen macht gemacht sagen wissen weiss
+    puedes hacer hago tengo tiene tener hay algo nada ahora hoy siempre nunca poco otro otra otros cada pues asi solo
     aiuto voglio posso puoi fare grazie ciao cosa cose bene tutto tutti molto ancora anche dopo prima giorni giorno tempo
     ajuda preciso quero posso pode fazer obrigado ola coisa coisas bem tudo todos tambem depois antes dias dia tempo
     मदद चाहिए चाहता चाहती करना करने करें करते करता करती सकता सकती सकते कृपया धन्यवाद नमस्ते बहुत कुछ सब एक दो अब फिर लेकिन
     اريد أريد أحتاج احتاج مساعدة يمكن يمكنني شكرا مرحبا شيء كل بعد قبل جدا ايضا أيضا
     可以 需要 帮助 谢谢 你好 问题 怎么 什么 如何 一个 一些 今天 使用 方法 時間 今日 明日 質問 方法 必要 場合 自分 教"""
-_GENERAL_WORDS = frozenset(map(plain, _GENERAL.split()))
+_GENERAL_WORDS = frozenset(map(plain, _GENERAL.split())) | ANYWHERE
 
 
 class _Spaces(dict[int, int]):
@@ -70,7 +79,7 @@ _SPACES = _Spaces()
 def words_of(text: str) -> list[str]:
     """The words of a text as they are written, in its order, but for those that are too short and for kana that only link."""
     if text.isascii():
-        return [word for word in _ASCII.findall(text) if SHORTEST <= len(word) <= LONGEST]
+        return _ASCII.findall(text)
     spaced = _EAST_ASIAN.sub(lambda run: f" {' '.join(_cut(run[0]))} ", text)
     return [word for word in _others(spaced) if len(word) <= LONGEST and _tells(word)]
 
@@ -96,7 +105,8 @@ def _cut(run: str) -> Iterator[str]:
         if run[0] < "\u3041" or run[0] > "\u309f":
             yield run
         return
-    for part in _LINKING.split(run):
+    # A short run is a word even with such a character in it, as 和食.
+    for part in _LINKING.split(run) if len(run) > 4 or _LINKING.fullmatch(run) else [run]:
         if 0 < len(part) <= 4:
             yield part
         else:
@@ -112,6 +122,13 @@ def folded(word: str) -> str:
 def general(form: str) -> bool:
     """Is a folded word one that every dialogue with a model holds?"""
     return form in _GENERAL_WORDS
+
+
+@lru_cache(1 << 16)
+def compared(word: str) -> str:
+    """What stands for a word when texts are compared, "" for one that every dialogue holds."""
+    form = folded(word)
+    return "" if form in _GENERAL_WORDS else stem(form)
 
 
 def stem(word: str) -> str:
@@ -133,24 +150,25 @@ class Telling(NamedTuple):
     best: list[Word]
 
 
-def telling(texts: Iterable[str], title: str = "") -> Telling:
-    """What tells what these texts are about. The words of a title count three times, as names that somebody gave."""
-    runs = [words_of(text) for text in (title, title, title, *texts)]
+def telling(runs: Sequence[Sequence[str]], title: str = "") -> Telling:
+    """What tells what texts are about, given the words of each. Those of a title count three times, as names that somebody gave."""
+    runs = [words_of(title)] * 3 + list(runs)
     written = Counter(chain.from_iterable(runs))
     forms: dict[str, int] = {}
     spelled: dict[str, tuple[int, str]] = {}
+    kept: dict[str, str] = {}
     for word, count in written.items():
         form = folded(word)
-        forms[form] = forms.get(form, 0) + count
-        spelled[form] = max(spelled.get(form, (0, "")), (count, word))
-    empty = common(forms) | _GENERAL_WORDS
-    forms = {form: count for form, count in forms.items() if form not in empty}
+        if form not in _GENERAL_WORDS:
+            kept[word] = form
+            forms[form] = forms.get(form, 0) + count
+            spelled[form] = max(spelled[form], (count, word)) if form in spelled else (count, word)
     best = sorted(forms.items(), key=lambda pair: (-pair[1], pair[0]))[:WORDS]
-    kept = [Word(spelled[form][1], count) for form, count in best]
-    pairs = Counter(chain.from_iterable(map(pairwise, runs)))
-    frequent = [(pair, n) for pair, n in pairs.items() if n > 1 and all(folded(word) in forms for word in pair)]
+    pairs = Counter(pair for run in runs for pair in pairwise(run) if pair[0] in kept and pair[1] in kept)
+    frequent = [(pair, n) for pair, n in pairs.items() if n > 1 and kept[pair[0]] != kept[pair[1]]]
     frequent.sort(key=lambda found: (-found[1], found[0]))
-    return Telling(forms, kept + [Word(_joined(*pair), n) for pair, n in frequent[:PAIRS] if folded(pair[0]) != folded(pair[1])])
+    words = [Word(spelled[form][1], count) for form, count in best]
+    return Telling(forms, words + [Word(_joined(*pair), n) for pair, n in frequent[:PAIRS]])
 
 
 def _joined(first: str, second: str) -> str:

@@ -5,7 +5,7 @@ Called inside the transactions of `Contents`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import apsw
@@ -14,43 +14,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from souviens.index import episodes, forest, gist
-from souviens.index.layout import Integers
-from souviens.index.telling import TURNS, Telling, Word, telling
-from souviens.index.text import HEADER, SILENT, Run
-from souviens.records import ROLES
+from souviens.index.layout import UNKNOWN, Integers
+from souviens.index.telling import TURNS, Word, telling, words_of
+from souviens.index.text import SILENT, Run
 
-OPENING = 240  # characters of a turn that are read for what it is about
-_USER = ROLES.index("user")
+LAST = (1 << 63) - 1  # in the place of a start nobody knows: after all others
+OPENING = 200  # characters of a person's turn that are read for what it is about
 _words = msgspec.json.Decoder(list[Word])
 
 
 class Made(NamedTuple):
-    """What is kept of a conversation's words. started: microseconds, None if unknown. episodes: ordinals, as bytes."""
+    """What is kept of a conversation's words. started: microseconds, LAST if unknown. episodes: ordinals, as bytes."""
 
-    started: int | None
+    started: int
     episodes: bytes
-
-
-def about(run: Run) -> Telling:
-    """The telling words of a conversation: of its title and how the person's turns begin, or any turns if there is no person."""
-    turns = [unit for unit in run.units if unit.role < SILENT and unit.role != HEADER and unit.text]
-    asked = [unit for unit in turns if unit.role == _USER] or turns
-    title = run.units[0].text if run.units and run.units[0].role == HEADER else ""
-    step = -(-len(asked) // TURNS)
-    return telling((unit.text[:OPENING] for unit in asked[:: max(step, 1)]), title)
 
 
 def put_words(db: apsw.Connection, seq: int, run: Run) -> Made:
     """Keep what a pack's words say. Nothing is kept of what is no conversation."""
     if run.kind != "conversation":
-        return Made(None, b"")
-    found = about(run)
+        return Made(LAST, b"")
+    roles = np.array([unit.role if unit.text else unit.role | SILENT for unit in run.units], np.uint8)
+    times = np.array([UNKNOWN if unit.time is None else unit.time for unit in run.units], np.int64)
+    starts = episodes.exchanges(roles)
+    openings = [words_of(run.units[start].text[:OPENING]) for start in starts.tolist()]
+    found = telling(openings[:: max(-(-len(openings) // TURNS), 1)], run.units[0].text)
     if codes := gist.of_words(found.forms):
         db.execute("INSERT INTO gist(encoder, seq, codes) VALUES (?, ?, ?)", (gist.WORDS, seq, codes))
     db.execute("INSERT INTO telling VALUES (?, ?)", (seq, msgspec.json.encode(found.best)))
-    times = [unit.time for unit in run.units if unit.time is not None]
-    started = run.created if run.created is not None else min(times, default=None)
-    return Made(started, _ordinals(episodes.by_words(run)))
+    known = times[times != UNKNOWN]
+    started = run.created if run.created is not None else int(known.min()) if len(known) else LAST
+    return Made(started, _ordinals(episodes.by_words(roles, times, starts, openings)))
 
 
 def put_vectors(db: apsw.Connection, encoder: int, seq: int, ordinals: bytes, codes: bytes) -> None:
@@ -64,9 +58,9 @@ def put_vectors(db: apsw.Connection, encoder: int, seq: int, ordinals: bytes, co
     bare = np.frombuffer(roles, np.uint8)
     kept = units > 0  # a title has a vector of its own, which would begin an episode
     starts = episodes.by_vectors(bare, np.frombuffer(times, "<i8"), units[kept], vectors[kept])
-    db.execute(
-        "INSERT OR REPLACE INTO gist(encoder, seq, codes) VALUES (?, ?, ?)", (encoder, seq, gist.of_vectors(bare, units, vectors))
-    )
+    said = db.execute("SELECT codes FROM gist WHERE encoder = ? AND seq = ?", (gist.WORDS, seq)).fetchone()
+    made = gist.of_vectors(bare, units, vectors, said[0] if said else b"")
+    db.execute("INSERT OR REPLACE INTO gist(encoder, seq, codes) VALUES (?, ?, ?)", (encoder, seq, made))
     db.execute("UPDATE span SET episodes = ? WHERE seq = ?", (_ordinals(starts), seq))
 
 
@@ -82,19 +76,12 @@ def _ordinals(starts: Integers) -> bytes:
 # --- links and forest -------------------------------------------------------------------------------------------------
 
 
-class Visible(NamedTuple):
-    """The conversations that may be seen, in the order of time."""
-
-    seqs: Integers
-    known: dict[int, int]  # seq -> its place
-
-
-def visible(db: apsw.Connection) -> Visible:
-    found: list[tuple[int]] = db.execute(
-        "SELECT seq FROM span WHERE kind = 'conversation' AND seq NOT IN (SELECT seq FROM staged) ORDER BY started NULLS LAST, id"
-    ).fetchall()  # type: ignore[assignment]  # the table's own types
-    seqs = [seq for (seq,) in found]
-    return Visible(np.array(seqs, np.int64), {seq: place for place, seq in enumerate(seqs)})
+def visible(db: apsw.Connection) -> Integers:
+    """The seqs of the conversations that may be seen, in the order of time."""
+    found = db.execute(
+        "SELECT seq FROM span WHERE kind = 'conversation' AND seq NOT IN (SELECT seq FROM staged) ORDER BY started, id"
+    ).fetchall()
+    return np.array(found, np.int64).reshape(-1)
 
 
 def kinds(db: apsw.Connection) -> list[int]:
@@ -103,32 +90,28 @@ def kinds(db: apsw.Connection) -> list[int]:
     return [*(encoder for (encoder,) in found), gist.WORDS]
 
 
-def load(db: apsw.Connection, encoder: int, visible: Visible) -> forest.Gists:
-    """All gists of a kind. One that is linked to what has left waits again."""
-    found = [
-        (visible.known[seq], codes, nearest, strength)
-        for seq, codes, nearest, strength in db.execute(
-            "SELECT seq, codes, nearest, strength FROM gist WHERE encoder = ?", (encoder,)
-        )
-        if seq in visible.known
-    ]
-    found.sort(key=lambda row: row[0])
-    rows = np.array([row for row, _, _, _ in found], np.int64)
-    codes = np.frombuffer(b"".join(codes for _, codes, _, _ in found), np.int8).reshape(len(found), -1 if found else 1)
-    place = {row: n for n, (row, _, _, _) in enumerate(found)}
-    gone = len(found)
-    linked = [_place(visible, place, nearest, gone) for _, _, nearest, _ in found]
-    nearest = np.array(linked, np.int64)
-    waiting = nearest == gone
-    strengths = np.array([strength or 0.0 for _, _, _, strength in found])
-    return forest.gists(rows, codes, np.where(waiting, -1, nearest), strengths, waiting)
+def load(db: apsw.Connection, encoder: int, seqs: Integers) -> forest.Gists:
+    """All gists of a kind of the conversations `seqs`. One that is linked to what has left waits again."""
+    found = db.execute("SELECT seq, codes, coalesce(nearest, -1), coalesce(strength, 0.0) FROM gist WHERE encoder = ?", (encoder,))
+    columns = list(zip(*found, strict=True)) or [(), (), (), ()]
+    rows = _where(seqs, np.array(columns[0], np.int64))
+    kept = np.flatnonzero(rows >= 0)
+    kept = kept[np.argsort(rows[kept])]
+    rows = rows[kept]
+    codes = np.frombuffer(b"".join(columns[1]), np.int8).reshape(len(columns[1]), -1 if columns[1] else 1)[kept]
+    linked = np.array(columns[2], np.int64)[kept]
+    nearest = _where(rows, _where(seqs, linked))
+    waiting = (nearest < 0) & (linked != forest.NONE)
+    return forest.gists(rows, codes, nearest, np.where(waiting, 0.0, np.array(columns[3], np.float64)[kept]), waiting)
 
 
-def _place(visible: Visible, place: dict[int, int], nearest: int | None, gone: int) -> int:
-    """Where the linked gist stands: -1 if there is none, `gone` if this one has to be compared (again)."""
-    if nearest == forest.NONE:
-        return -1
-    return gone if nearest is None else place.get(visible.known.get(nearest, -1), gone)
+def _where(among: Integers, wanted: Integers) -> Integers:
+    """The place of each number among others, -1 for one that is not there."""
+    if not len(among):
+        return np.full(len(wanted), -1, np.int64)
+    order = np.argsort(among)
+    place = order[np.minimum(np.searchsorted(among, wanted, sorter=order), len(among) - 1)]
+    return np.where(among[place] == wanted, place, -1)
 
 
 def link(db: apsw.Connection, encoder: int, found: forest.Gists, seqs: Integers) -> None:
@@ -141,31 +124,35 @@ def link(db: apsw.Connection, encoder: int, found: forest.Gists, seqs: Integers)
     db.executemany(f"UPDATE gist SET nearest = ?, strength = ? WHERE encoder = {encoder:d} AND seq = ?", (row for row in rows))
 
 
-def plant(db: apsw.Connection, visible: Visible, found: dict[int, forest.Gists]) -> int:
-    """Write the forest into the spans, where it changed. How many did."""
-    grown = forest.grow(len(visible.seqs), found)
-    seqs = visible.seqs
-    parents = np.where(grown.parents >= 0, seqs[np.maximum(grown.parents, 0)], forest.NONE) if len(seqs) else seqs
-    rows = set(zip(seqs.tolist(), parents.tolist(), grown.strengths.tolist(), seqs[grown.roots].tolist(), strict=True))
-    before = set(db.execute("SELECT seq, parent, strength, thread FROM span WHERE kind = 'conversation'"))
-    changed = rows - before
-    db.executemany(
-        "UPDATE span SET parent = ?, strength = ?, thread = ? WHERE seq = ?", ((p, s, t, seq) for seq, p, s, t in changed)
+def plant(db: apsw.Connection, seqs: Integers, found: dict[int, forest.Gists]) -> None:
+    """Write the forest of the conversations `seqs` into their spans, where it changed."""
+    grown = forest.grow(len(seqs), found)
+    parents = np.where(grown.parents >= 0, seqs[grown.parents], forest.NONE)
+    threads = seqs[grown.roots]
+    before = db.execute("SELECT seq, parent, strength, thread FROM span WHERE kind = 'conversation' AND thread IS NOT NULL")
+    columns = list(zip(*before, strict=True)) or [(), (), (), ()]
+    place = _where(np.array(columns[0], np.int64), seqs)
+    same = place >= 0
+    for now, column in ((parents, columns[1]), (grown.strengths, columns[2]), (threads, columns[3])):
+        same[same] &= np.array(column, now.dtype)[place[same]] == now[same]
+    changed = np.flatnonzero(~same)
+    rows = zip(
+        parents[changed].tolist(), grown.strengths[changed].tolist(), threads[changed].tolist(), seqs[changed].tolist(), strict=True
     )
-    return len(changed)
+    db.executemany("UPDATE span SET parent = ?, strength = ?, thread = ? WHERE seq = ?", rows)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def words_of(db: apsw.Connection, seqs: Iterable[int]) -> dict[int, list[Word]]:
+def told(db: apsw.Connection, seqs: Iterable[int]) -> dict[int, list[Word]]:
     """The telling words of conversations."""
     wanted = msgspec.json.encode(list(seqs)).decode()
     rows = db.execute("SELECT seq, words FROM telling WHERE seq IN (SELECT value FROM json_each(?))", (wanted,))
     return {seq: _words.decode(words) for seq, words in rows}
 
 
-def gists_of(db: apsw.Connection, seqs: Sequence[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
+def gists_of(db: apsw.Connection, seqs: Iterable[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
     """(encoder, unit vector) of conversations, by seq: of their vectors if there are any, else of their words."""
     found: dict[int, tuple[int, NDArray[np.float64]]] = {}
     wanted = msgspec.json.encode(list(seqs)).decode()

@@ -156,6 +156,11 @@ def _records(store: Store, wanted: Kind, scope: Scope) -> Iterator[Memory | Topi
                 yield record
 
 
+def topics(store: Store, scope: Scope = OWNER) -> list[Topic]:
+    """The topics that providers and persons gave."""
+    return [cast(Topic, topic) for topic in _records(store, "topic", scope)]
+
+
 def _allowed(record: Conversation | Memory | Topic, scope: Scope) -> bool:
     if isinstance(record, Memory):
         return scope.allows("memory", record.provider, record.topic, record.sensitivity)

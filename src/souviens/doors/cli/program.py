@@ -27,6 +27,7 @@ VERBS: dict[str, dict[str, str]] = {
         "add": "Take in a provider's export: a zip, a folder or a file.",
         "import": "Merge a plain export of another vault into this one.",
         "list": "List conversations, memories, topics and sources.",
+        "map": "Draw what the vault is about: areas, projects and topics.",
         "show": "Show one conversation, message, memory, topic or source.",
     },
     "Remember": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -26,13 +26,17 @@ def verb(invocation: Invocation, id: str, every: bool, linked: bool) -> None:
 
     ID may be the beginning of an id, as long as it fits one thing only.
     """
-    from souviens.port import viewing
+    from souviens.port import indexing, viewing
+    from souviens.port.mapping import Map
 
     with invocation.open() as vault:
-        noun, whole = viewing.find(vault.store, id)
-        document = viewing.show(vault.store, noun, whole)
+        if id.startswith("t-"):
+            with indexing.open_index(vault) as index:
+                document = Map(vault.store, index).show(id, invocation.encoder())
+        else:
+            document = viewing.show(vault.store, *viewing.find(vault.store, id))
         if linked:
-            document["links"] = _links(invocation, vault, whole, document.get("conversation"))
+            document["links"] = _links(invocation, vault, document["id"], document.get("conversation"))
     invocation.answer(document, itertools.chain(_lines(document, every), _linked(document["links"]) if linked else ()))
 
 
@@ -59,19 +63,24 @@ def _linked(links: list[Json]) -> Iterator[str]:
 def _lines(document: Document, every: bool) -> Iterator[str]:
     if document["type"] == "conversation":
         yield from _conversation(document, every)
+    elif document["type"] == "topic":
+        yield from _topic(document)
     elif document["type"] == "message":
         yield words.strong(words.shortened(document["title"] or "(no title)", 100)) + f"  {document['conversation']}"
         yield from _message(document)
     else:
-        heading = {"memory": "text", "topic": "name", "source": "path"}[document["type"]]
+        heading = {"memory": "text", "source": "path"}[document["type"]]
         yield words.strong(words.clean(document[heading] or "(no name)"))
-        left_out = (heading, "type", "times", "origins", "links")
-        told = {key: value for key, value in document.items() if key not in left_out and value not in (None, [], {}, "")}
-        nested = {key for key, value in told.items() if isinstance(value, list) and isinstance(value[0], dict)}
-        yield from words.table([(key.replace("_", " "), _value(told[key])) for key in told if key not in nested], 2)
-        for key in (key for key in told if key in nested):
-            yield f"  {key.replace('_', ' ')}"
-            yield from words.table([[words.shortened(_value(cell), 60) for cell in row.values()] for row in told[key]], 4)
+        yield from _facts(document, (heading, "type", "times", "origins", "links"))
+
+
+def _facts(document: Document, left_out: Sequence[str]) -> Iterator[str]:
+    told = {key: value for key, value in document.items() if key not in left_out and value not in (None, [], {}, "")}
+    nested = {key for key, value in told.items() if isinstance(value, list) and isinstance(value[0], dict)}
+    yield from words.table([(key.replace("_", " "), _value(told[key])) for key in told if key not in nested], 2)
+    for key in (key for key in told if key in nested):
+        yield f"  {key.replace('_', ' ')}"
+        yield from words.table([[words.shortened(_value(cell), 60) for cell in row.values()] for row in told[key]], 4)
 
 
 def _value(value: Json) -> str:
@@ -80,6 +89,38 @@ def _value(value: Json) -> str:
     elif isinstance(value, dict):
         value = ", ".join(f"{key} {item}" for key, item in value.items())
     return "" if value is None else words.shortened(str(value), 120)
+
+
+# What the header and the thread of a topic say, and what is no fact.
+_TOLD = (
+    *("id", "name", "type", "kind", "times", "origins", "conversations", "automatic"),
+    *("extract", "thread", "messages", "first", "last"),
+)
+
+
+def _topic(document: Document) -> Iterator[str]:
+    """What is known of a topic, what was said of it, and its conversations along time with their episodes."""
+    yield words.strong(words.clean(document["name"] or "(no name)"))
+    facts = [document["id"], document["kind"], words.count(len(document["thread"]), "conversation")]
+    facts.append(words.count(document["messages"], "message"))
+    if document["first"]:
+        facts.append(f"{words.date(document['first'])} to {words.date(document['last'])}")
+    yield words.faint("  ".join(facts))
+    yield from (line for line in _facts(document, _TOLD) if line.strip())
+    for sentence in document["extract"]:
+        yield ""
+        yield from words.wrapped(f"“{sentence['text']}”", "  ", 108)
+        yield words.faint(f"    {sentence['role']}  {words.date(sentence['time'])}  {sentence['message'][:12]}")
+    names = {told["id"]: told["title"] or "(no title)" for told in document["thread"]}
+    for told in document["thread"]:
+        yield ""
+        head = (words.date(told["created"]), told["provider"], words.shortened(told["title"] or "(no title)", 72))
+        yield words.strong("  ".join(head)) + words.faint(f"  {told['id'][:12]}")
+        if told["continues"]:
+            yield words.faint(f"  continues {words.shortened(names.get(told['continues'], told['continues'][:12]), 72)}")
+        for episode in told["episodes"]:
+            line = words.shortened(episode["text"] or "(nothing to read)", 84)
+            yield f"  {line}" + words.faint(f"  {words.count(episode['messages'], 'message')}  {episode['message'][:10]}")
 
 
 def _conversation(document: Document, every: bool) -> Iterator[str]:
