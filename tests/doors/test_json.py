@@ -27,6 +27,7 @@ MESSAGE = "id provider_id parent order role author model time visibility parts e
 PROMISED = {
     "souviens add EXPORT...": "sources failed",
     "souviens list": "conversations memories topics sources",
+    "souviens show ID --links": "links",
     "souviens recall QUESTION": "query items encoder seconds note",
     "souviens context QUESTION": "standing evidence tokens text note",
     "souviens move --to TARGET": "target written carried lost",
@@ -62,6 +63,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory, exports: Path) -> dict[str
     # The first node of such an export has no message: the second stands for all in the comparison.
     shown["messages"] = shown["messages"][1:]
     ask("souviens show MESSAGE", "show", shown["messages"][0]["id"])
+    ask("souviens show ID --links", "show", shown["messages"][0]["id"], "--links")
     for title, section in (("MEMORY", "memories"), ("TOPIC", "topics"), ("SOURCE", "sources")):
         ask(f"souviens show {title}", "show", listed[section][0]["id"])
     ask("souviens recall QUESTION", "recall", "how long with rye")
