@@ -10,7 +10,7 @@ ENCODER := $(VENV)/encoder
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test check bench golden corpus fuzz torture encoder clean
+.PHONY: demo test check bench peers golden corpus fuzz torture encoder clean
 
 $(READY): pyproject.toml uv.lock
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +52,9 @@ fuzz: $(READY)  ## mutated exports against every reader, for MINUTES
 
 bench: $(READY) encoder  ## every figure the README quotes
 	$(RUN) -m bench --encoder $(ENCODER)
+
+peers: $(READY) encoder  ## Chroma, mem0, MemPalace and txtai beside ours, over the SETS of the folder DATA
+	$(RUN) -m bench.peers --encoder $(ENCODER) $(if $(DATA),--data $(DATA)) $(if $(SETS),--sets $(SETS))
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis bench/out

@@ -23,6 +23,8 @@ def main() -> None:
         ["bench.readers", "--megabytes", "10" if arguments.quick else "100"],
         ["bench.intake", "--megabytes", size],
         ["bench.speed", "--encoder", str(arguments.encoder), "--megabytes", messages],
+        ["bench.recall", "--encoder", str(arguments.encoder), "--flat"],
+        ["bench.continuity", "--encoder", str(arguments.encoder)],
         ["bench.erasure"],
         ["bench.kills", "--kills", kills],
     )

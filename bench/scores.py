@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import log2
+from typing import TypeAlias
 
 METRICS = ("any@1", "any@5", "any@10", "all@10", "rec@5", "rec@10", "ndcg@10", "mrr")
+Scores: TypeAlias = dict[str, float]  # of each metric
 
 
-def score(ranked: Sequence[str], gold: frozenset[str]) -> dict[str, float]:
-    """The metrics of one ranking of ids, each once, best first."""
+def score(ranked: Sequence[str], gold: frozenset[str]) -> Scores:
+    """The metrics of one ranking of ids, each once, best first. {} if nothing is known to be evidence: it cannot be scored."""
+    if not gold:
+        return {}
     hits = [id in gold for id in ranked]
     gained = sum(1 / log2(place + 2) for place, hit in enumerate(hits[:10]) if hit)
     ideal = sum(1 / log2(place + 2) for place in range(min(10, len(gold))))
@@ -30,7 +34,7 @@ def score(ranked: Sequence[str], gold: frozenset[str]) -> dict[str, float]:
     }
 
 
-def mean(scores: Iterable[dict[str, float]]) -> dict[str, float]:
-    """The mean of each metric, in percent to one place; zeros for no question."""
-    rows = list(scores)
-    return {metric: round(100 * sum(row[metric] for row in rows) / max(1, len(rows)), 1) for metric in METRICS}
+def mean(scores: Iterable[Scores]) -> Scores:
+    """The mean of each metric over what could be scored, in percent to one place; {} if nothing could."""
+    rows = [row for row in scores if row]
+    return {metric: round(100 * sum(row[metric] for row in rows) / len(rows), 1) for metric in METRICS} if rows else {}

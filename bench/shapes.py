@@ -174,11 +174,48 @@ def _copilot(chat: Chat) -> str:
     return "".join(rows)
 
 
-SHAPES = (
-    Shape("claude", "[", _claude, "]"),
-    Shape("deepseek", "[", _deepseek, "]"),
-    Shape("grok", '{"conversations":[', _grok, '],"projects":[],"tasks":[],"media_posts":[]}'),
-    Shape("openwebui", "[", _openwebui, "]"),
-    Shape("gemini", "[", _gemini, "]"),
-    Shape("copilot", "\ufeffConversation,Time,Author,Message\r\n", _copilot, "", ""),
-)
+def _gemini_page(chat: Chat) -> str:
+    rows = []
+    for asked, answered in zip(chat.turns[::2], chat.turns[1::2], strict=False):
+        link = f"https://gemini.google.com/app/{chat.id[:8]}0000"
+        rows.append(
+            '<div class="outer-cell mdl-cell mdl-cell--12-col mdl-shadow--2dp"><div class="mdl-grid">'
+            '<div class="header-cell mdl-cell mdl-cell--12-col"><p class="mdl-typography--title">Gemini Apps<br></p></div>'
+            '<div class="content-cell mdl-cell mdl-cell--6-col mdl-typography--body-1">'
+            f"Prompted\xa0{html.escape(asked.text)}<br>{_english(asked.time)}<br><p>{html.escape(answered.text)}</p></div>"
+            '<div class="content-cell mdl-cell mdl-cell--6-col mdl-typography--body-1 mdl-typography--text-right"></div>'
+            '<div class="content-cell mdl-cell mdl-cell--12-col mdl-typography--caption"><b>Products:</b><br>&emsp;Gemini Apps<br>'
+            f'<b>Details:</b><br>&emsp;<a href="{link}">{link}</a><br></div></div></div>'
+        )
+    return "".join(reversed(rows))
+
+
+def _english(seconds: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%b %-d, %Y, %-I:%M:%S\u202f%p UTC")
+
+
+def _copilot_chats(chat: Chat) -> str:
+    from datetime import UTC, datetime
+
+    rows = []
+    for turn in reversed(chat.turns):
+        text, time = turn.text.replace('"', '""'), datetime.fromtimestamp(turn.time, UTC).strftime("%-m/%-d/%Y %-H:%M:%S +00:00")
+        rows.append(f'{time},"{text}",{"user" if turn.user else "Copilot"},"{chat.title} {chat.id[:8]}"\r\n')
+    return "".join(rows)
+
+
+SHAPES = {  # by the name of the reader, and behind a hyphen what kind of its files
+    shape.name: shape
+    for shape in (
+        Shape("claude", "[", _claude, "]"),
+        Shape("deepseek", "[", _deepseek, "]"),
+        Shape("grok", '{"conversations":[', _grok, '],"projects":[],"tasks":[],"media_posts":[]}'),
+        Shape("openwebui", "[", _openwebui, "]"),
+        Shape("gemini", "[", _gemini, "]"),
+        Shape("gemini-page", "<html><body><div>", _gemini_page, "</div></body></html>", ""),
+        Shape("copilot", "\ufeffConversation,Time,Author,Message\r\n", _copilot, "", ""),
+        Shape("copilot-chats", "CreatedAt,MessageContent,Author,ChatName\r\n", _copilot_chats, "", ""),
+    )
+}

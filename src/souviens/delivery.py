@@ -261,14 +261,22 @@ def _folder(path: Path, limits: Limits, opened: ExitStack) -> Delivery:
     inventory = _Inventory(delivery, limits, opened)
     order: list[Json] = []
     lines = hashlib.sha256()
+    refused: set[str] = set()  # what lies beside refused databases: it may hold what their reader would withhold
     for name, item in sorted((below.relative_to(path).as_posix(), below) for below in _below(path)):
         status = item.lstat()
         if stat.S_ISDIR(status.st_mode):
             order.append({"name": name + "/", "modified": status.st_mtime_ns})
         elif not stat.S_ISREG(status.st_mode):
             inventory.refuse(name, "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a regular file")
+        elif name in refused:
+            inventory.refuse(name, "the log of a database that cannot be read")
         else:
-            still = _still(item, opened)
+            try:
+                still = _still(item, opened)
+            except SourceError as error:  # a database with a log, of which no snapshot can be had: the others are no worse for it
+                inventory.refuse(name, f"a database that cannot be read: {error.why}")
+                refused.update(rowstore.beside(name))
+                continue
             size = still.stat().st_size
             if (added := inventory.add_file(name, still, size)) is not None:
                 order.append(added)

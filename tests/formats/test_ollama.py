@@ -13,6 +13,7 @@ from souviens.delivery import open_delivery
 from souviens.errors import SourceError
 from souviens.formats import ollama
 from souviens.port.erasing import erase
+from souviens.port.giving import give_back
 from souviens.port.intake import take_in
 from souviens.records import Conversation, File, Reasoning, ToolCall, ToolResult, spoken
 from souviens.vault import Vault
@@ -121,6 +122,17 @@ def test_ollama_of_a_running_app_what_is_only_in_its_log(vault: Vault, tmp_path:
         assert receipt.new.messages == 3
         with open_delivery(path.parent) as delivery:
             assert ollama.plan(delivery) == {"first.db": "rows", "first.db-wal": "repeat", "first.db-shm": "repeat"}
+
+
+def test_ollama_an_unreadable_database_with_a_log_is_refused_alone(vault: Vault, tmp_path: Path) -> None:
+    folder = golden.copied(CASES["first"], tmp_path / "app").parent
+    (folder / "broken.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 5_000)
+    (folder / "broken.db-wal").write_bytes(b"what was said last")
+    receipt = take_in(vault, folder)
+    assert {problem.where: problem.kind for problem in receipt.refused} == {"broken.db": "source", "broken.db-wal": "source"}
+    assert receipt.new.messages == 2
+    members = give_back(vault, receipt.id, tmp_path / "back").members
+    assert [(member.name, member.identical) for member in members] == [("first.db", True)]
 
 
 def test_ollama_a_log_in_a_zip_is_not_passed_over(vault: Vault, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
 
 from souviens.canon import Instant, make_id
 from souviens.delivery import open_delivery
@@ -367,6 +368,15 @@ def test_the_tide_comes_back() -> None:
     assert [type(part) for part in answer.parts] == [Reasoning, ToolCall, ToolResult, Text, Citation]
     assert (answer.model, again.model, again.time.us) == ("gpt-5", "gpt-4o", None)
     assert answer.parts[4] == Citation("https://tides.example/x", "Tides", "2 m")
+
+
+def test_who_spoke_comes_back() -> None:
+    """Open WebUI shows no name, but stores ours: without it a vault would not know whose words a question asks for."""
+    named = tuple(replace(message, author="Ann") if message.role == "user" else message for message in TALK.messages)
+
+    (after,) = written(Chosen((replace(TALK, messages=named),), topics=(SEA,)))
+
+    assert {message.role: message.author for message in after.messages} == {"user": "Ann", "assistant": None}
 
 
 # Run by the client's own Python. It needs `pip install --no-deps open-webui` and what its models import: sqlalchemy, aiosqlite,

@@ -51,9 +51,8 @@ def test_positions_and_units_are_each_others_inverse(counts: list[int], random: 
     random.shuffle(order)  # units are given out in another order than that of seq
     for seq, slot in enumerate(order):
         roles = bytes(range(counts[slot]))
-        spans.append(
-            Span(firsts[slot], seq, "conversation", f"c-{seq}", "p", None, None, None, None, roles, b"\0" * 8 * len(roles))
-        )
+        fixed = ("conversation", f"c-{seq}", "p", None, None, None, None)
+        spans.append(Span(firsts[slot], seq, *fixed, roles, b"\0" * 8 * len(roles), traits=roles, names="", who=b""))
     layout = Layout(spans)
     assert layout.positions(layout.units).tolist() == list(range(layout.size))
     outside = sorted(set(range(firsts[-1] + 5)) - set(layout.units.tolist()))

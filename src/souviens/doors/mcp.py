@@ -10,6 +10,7 @@ and numbers, never content.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -123,7 +124,9 @@ class _Desk:
         self.store, self.index, self.encoder = vault.store, index, encoder
 
     def recall(self, question: str, limit: int) -> Document:
-        found: Document = viewing.plain(ask(question, limit, store=self.store, index=self.index, encoder=self.encoder, scope=OWNER))
+        now = time.time_ns() // 1_000
+        asked = ask(question, limit, store=self.store, index=self.index, encoder=self.encoder, scope=OWNER, now=now)
+        found: Document = viewing.plain(asked)
         left = PAGE
         for item in found["items"]:
             item["text"], item["cut"] = _cut(item["text"], min(TEXT, left))
@@ -132,7 +135,9 @@ class _Desk:
 
     def context(self, question: str, budget: int) -> Document:
         assembled: Document = viewing.plain(
-            assemble(question, budget, store=self.store, index=self.index, encoder=self.encoder, scope=OWNER)
+            assemble(
+                question, budget, store=self.store, index=self.index, encoder=self.encoder, scope=OWNER, now=time.time_ns() // 1_000
+            )
         )
         return assembled
 

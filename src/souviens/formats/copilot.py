@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Set
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from souviens.canon import Instant, rfc3339, unknown
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide
-from souviens.formats._carving import Mark, carve, contents
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node
 from souviens.formats._fields import NOT_UTF8, Fields, note
 from souviens.jsonspan import Flaws, Glue, Slice
@@ -60,23 +59,38 @@ _UP = ", oldest first"  # of the kind of a slice out of a file that is not newes
 PLAIN = frozenset(f"{kind}{way}" for kind in _LAYOUTS for way in ("", _UP))
 _ROLES = {"human": "user", "user": "user", "ai": "assistant", "bot": "assistant", "copilot": "assistant", "assistant": "assistant"}
 _BOM = b"\xef\xbb\xbf"
-_FIELD = re.compile(rb'"(?:[^"]++|"")*+"?[^,\r\n]*+|[^,\r\n]*+')
-_END = re.compile(rb"\r\n|\n|\r")
+_FIELD = r'(?>"(?:[^"]++|"")*+"?[^,\r\n]*+|[^,\r\n]*+)'
+_ROWS = {  # a row with all of its columns, and whatever more it has; of any other row the fields are found one by one
+    len(layout.columns): re.compile(",".join([f"({_FIELD})"] * len(layout.columns)) + f"((?:,{_FIELD})*+)")
+    for layout in _LAYOUTS.values()
+}
+_ANY_ROW = re.compile(f"{_FIELD}(?:,{_FIELD})*+")
+_FIELDS = re.compile(f"(?:^|,)({_FIELD})")
+_END = re.compile(r"\r\n|\n|\r")
+_ESCAPED = re.compile("[\udc80-\udcff]")  # a byte that is not UTF-8, as it is decoded here
 _US_TIME = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d\d):(\d\d)(?: ([AP])M)?(?: ?(Z|[+-]\d\d:?\d\d))?")
+_BLANK = " \t\n\r\v\f"
+_BLOCK = 1 << 20  # bytes read at a time; the rows in the first tell which way a file runs
 
 
 class Row(NamedTuple):
-    """A row where it stands. values: column -> what it says, None what an erasure left; {} for a blank line. fault: why it cannot
-    be used."""
+    """What a row says. values: column -> text, None what an erasure left; {} for a blank line. fault: why it cannot be used."""
 
-    start: int
-    end: int
-    spans: dict[str, tuple[int, int]]
     values: dict[str, str | None]
     fault: str = ""
 
     def said(self, column: str) -> str:
         return self.values.get(column) or ""
+
+
+class Seen(NamedTuple):
+    """What of a row tells where a conversation ends: its place in the file, its title and author as they stand, and when it was."""
+
+    start: int
+    end: int
+    title: str
+    us: int | None
+    author: str
 
 
 # --- what it is -------------------------------------------------------------------------------------------------------
@@ -91,8 +105,8 @@ def identify(delivery: Delivery) -> str | None:
 def _kind(seen: Peek) -> str:
     if seen.look != "text":
         return ""
-    header = _END.split(seen.head.removeprefix(_BOM), maxsplit=1)[0].replace(b'"', b"").lower().split(b",")
-    names = [name.strip().decode("utf-8", "replace") for name in header]
+    first = _END.split(seen.head.removeprefix(_BOM).decode("latin-1"), maxsplit=1)[0]
+    names = [name.strip() for name in first.replace('"', "").lower().split(",")]
     for kind, layout in _LAYOUTS.items():
         if names[: len(layout.columns)] == [column.lower() for column in layout.columns]:
             return kind
@@ -107,89 +121,184 @@ def sidecars(delivery: Delivery) -> Json:
     return {}
 
 
-def _oldest_first(rows: list[Row], layout: Layout) -> bool:
-    """Whether the times of neighbours rise more often than they fall; if all are the same, whether questions come first."""
-    rising = 0
-    asked = 0
-    for one, next_ in pairwise(row for row in rows if row.values and not row.fault):
-        before, after = (_moment(row.said(layout.time)).us or 0 for row in (one, next_))
-        rising += (after > before) - (after < before)
-        roles = [_ROLES.get(row.said(layout.author).lower()) for row in (one, next_)]
-        asked += (roles == ["user", "assistant"]) - (roles == ["assistant", "user"]) if before == after else 0
-    return rising > 0 or (rising == 0 and asked > 0)
+# --- cutting ----------------------------------------------------------------------------------------------------------
+
+
+class _Table:
+    """The rows of a file as it is read. Held is what has not been taken, and a block; a file that is one open quotation is held
+    whole. Bytes are looked at as characters of the same number."""
+
+    def __init__(self, stream: BinaryIO, layout: Layout) -> None:
+        self._stream, self._layout = stream, layout
+        named = (layout.title, layout.time, layout.author)
+        self._places = [layout.columns.index(column) if column else -1 for column in named]
+        self._from = self._taken = 0  # where in the file the held bytes begin, and what was not taken
+        self._data, self._text, self._ended = b"", "", False
+        self._grow()
+        header = _END.search(self._text)
+        self._here = header.end() if header else len(self._text)
+
+    def _grow(self) -> None:
+        self._data = self._data[self._taken - self._from :]
+        self._from = self._taken
+        more = self._stream.read(max(_BLOCK, len(self._data)))
+        self._ended = not more
+        self._data += more
+        self._text = self._data.decode("latin-1")
+
+    def take(self, end: int) -> bytes:
+        """The bytes up to a place in the file."""
+        piece = self._data[self._taken - self._from : end - self._from]
+        self._taken = end
+        return piece
+
+    def rest(self) -> bytes:
+        return self.take(self._from + len(self._data))
+
+    def first(self) -> list[Seen]:
+        """The rows of the first block."""
+        matches = _matches(self._text, self._layout, self._here, whole=self._ended)
+        return [self._seen(match) for match in matches if _says_something(match)]
+
+    def rows(self) -> Iterator[Seen]:
+        """Every row that is not blank. What was taken by then is let go of."""
+        while True:
+            for match in _matches(self._text, self._layout, self._here - self._from, whole=self._ended):
+                self._here = self._from + match.end()
+                if _says_something(match):
+                    yield self._seen(match)
+            if self._ended:
+                return
+            self._grow()
+
+    def _seen(self, match: re.Match[str]) -> Seen:
+        title, time, author = (_field(match, place) for place in self._places)
+        return Seen(self._from + match.start(), self._from + match.end(), title, _moment(_plain(time) or "").us, author)
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
     """Each run of rows that is a conversation as one slice; the first line, blank lines and line ends are glue."""
-    data = contents(entry)
     kind = _kind(peek(entry)) or "history"
-    layout, header = _LAYOUTS[kind], _END.search(data)
-    rows = [row for row in _rows(data, layout, header.end() if header else len(data)) if row.values]
-    up = _oldest_first(rows, layout)
-    runs = enumerate(_runs(rows, layout, up))
-    marks = (Mark(run[0].start, run[-1].end, f"[{number}]", kind + (_UP if up else "")) for number, run in runs)
-    return carve(data, entry.name, marks, plain=True)
+    layout = _LAYOUTS[kind]
+    with entry.open() as stream:
+        table = _Table(stream, layout)
+        up = _oldest_first(table.first(), layout)
+        kind += _UP if up else ""
+        for number, (start, end) in enumerate(_runs(table.rows(), layout, up)):
+            if glue := table.take(start):
+                yield Glue(glue)
+            yield Slice(kind, entry.name, f"[{number}]", table.take(end))
+        if glue := table.rest():
+            yield Glue(glue)
 
 
-def _runs(rows: list[Row], layout: Layout, oldest_first: bool) -> Iterator[list[Row]]:
-    run: list[Row] = []
+def _runs(rows: Iterable[Seen], layout: Layout, up: bool) -> Iterator[tuple[int, int]]:
+    """(start, end) of each run of rows that is one conversation."""
+    start, last = 0, None
     for row in rows:
-        if run and not _joined(run[-1], row, layout, oldest_first):
-            yield run
-            run = []
-        run.append(row)
-    if run:
-        yield run
+        if last is None or not _joined(last, row, layout, up):
+            if last is not None:
+                yield start, last.end
+            start = row.start
+        last = row
+    if last is not None:
+        yield start, last.end
 
 
-def _joined(one: Row, next_: Row, layout: Layout, oldest_first: bool) -> bool:
+def _joined(one: Seen, next_: Seen, layout: Layout, oldest_first: bool) -> bool:
     """Whether a row is of the conversation of the row above it."""
-    if not layout.title or one.values.get(layout.title) != next_.values.get(layout.title):
+    if not layout.title or (one.title != next_.title and _plain(one.title) != _plain(next_.title)):
         return False
-    above, below = (_moment(row.said(layout.time)).us for row in (one, next_))
+    above, below = one.us, next_.us
     if above is None or below is None or above == below:
         return True
     return (below > above) == oldest_first
 
 
+def _oldest_first(rows: list[Seen], layout: Layout) -> bool:
+    """Whether the times of neighbours rise more often than they fall; if all are the same, whether questions come first."""
+    rising = 0
+    asked = 0
+    for one, next_ in pairwise(rows):
+        before, after = one.us or 0, next_.us or 0
+        rising += (after > before) - (after < before)
+        if before == after:
+            roles = [_ROLES.get((_plain(row.author) or "").lower()) for row in (one, next_)]
+            asked += (roles == ["user", "assistant"]) - (roles == ["assistant", "user"])
+    return rising > 0 or (rising == 0 and asked > 0)
+
+
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _rows(data: bytes, layout: Layout, here: int = 0) -> Iterator[Row]:
-    """Every row of some bytes, from where one begins."""
-    while here < len(data):
-        start, fields = here, []
-        while True:
-            field = _FIELD.match(data, here)
-            assert field is not None, "the pattern matches nothing as well"
-            fields.append(field.span())
-            here = field.end()
-            if data[here : here + 1] != b",":
-                break
-            here += 1
-        yield _row(data, start, here, fields, layout)
-        end = _END.match(data, here)
-        here = end.end() if end else here
+def _matches(text: str, layout: Layout, here: int = 0, *, whole: bool = True) -> Iterator[re.Match[str]]:
+    """Every row of some text, blank lines too, from where one begins. whole: the text ends where the file does; else its last row
+    may go on and is left out."""
+    pattern, end = _ROWS[len(layout.columns)], len(text)
+    while here < end:
+        match = pattern.match(text, here) or _ANY_ROW.match(text, here)
+        assert match is not None, "the pattern matches nothing as well"
+        here = match.end()
+        if not whole and here + text.startswith("\r", here) == end:
+            return
+        yield match
+        here += 2 if text.startswith("\r\n", here) else 1
 
 
-def _row(data: bytes, start: int, end: int, fields: list[tuple[int, int]], layout: Layout) -> Row:
-    if not data[start:end].strip():
-        return Row(start, end, {}, {})
-    names = [*layout.columns, *(f"column {number}" for number in range(len(layout.columns) + 1, len(fields) + 1))]
-    row = Row(start, end, dict(zip(names, fields, strict=False)), {})
-    fault = "" if len(fields) >= len(layout.columns) else f"has {len(fields)} of {len(layout.columns)} columns"
-    for name, (at, to) in row.spans.items():
-        raw = data[at:to]
-        text = raw.decode("utf-8", "replace")
-        if raw.startswith(b'"'):
-            fault = fault if raw.count(b'"') % 2 == 0 else "cut off: a quotation mark is not closed"
-            text = text[1:].removesuffix('"').replace('""', '"')
-        elif raw and not raw.strip(b" "):
-            row.values[name] = None
-            continue
-        row.values[name] = text
-        fault = NOT_UTF8 if not fault and "\ufffd" in text and b"\xef\xbf\xbd" not in raw else fault
-    return row._replace(fault="" if _is_erased(row, layout) else fault)
+def _says_something(match: re.Match[str]) -> bool:
+    """Whether a row is more than a blank line."""
+    return match.lastindex is not None or bool(match[0].strip(_BLANK))
+
+
+def _fields(match: re.Match[str]) -> list[str]:
+    """The fields of a row as they stand."""
+    if match.lastindex is None:
+        return _FIELDS.findall(match[0])
+    *fields, more = match.groups()
+    return fields if not more else [*fields, *_FIELDS.findall(more[1:])]
+
+
+def _field(match: re.Match[str], place: int) -> str:
+    """The field of a column as it stands; a space if there is none."""
+    if match.lastindex is not None:
+        return match[place + 1] if place >= 0 else " "
+    fields = _FIELDS.findall(match[0])
+    return fields[place] if 0 <= place < len(fields) else " "
+
+
+def _plain(field: str) -> str | None:
+    """What a field says; None if nothing is left of it but spaces."""
+    if field[:1] == '"':
+        return field[1:].removesuffix('"').replace('""', '"')
+    return None if field and not field.strip(" ") else field
+
+
+def _rows(data: bytes, layout: Layout) -> list[Row]:
+    """Every row of a slice, blank lines too."""
+    text = data.decode("utf-8", "surrogateescape")
+    is_utf8 = text.isascii() or _ESCAPED.search(text) is None
+    return [_row(match, layout, is_utf8) for match in _matches(text, layout)]
+
+
+def _row(match: re.Match[str], layout: Layout, is_utf8: bool) -> Row:
+    if not _says_something(match):
+        return Row({})
+    fields, columns = _fields(match), layout.columns
+    if len(fields) > len(columns):
+        columns = (*columns, *(f"column {number}" for number in range(len(columns) + 1, len(fields) + 1)))
+    fault = "" if len(fields) >= len(columns) else f"has {len(fields)} of {len(columns)} columns"
+    values: dict[str, str | None] = {}
+    for name, field in zip(columns, fields, strict=False):
+        quotes = field.count('"')
+        if quotes % 2 and field[0] == '"':
+            fault = fault or "cut off: a quotation mark is not closed"
+        if not is_utf8 and _ESCAPED.search(field):
+            fault = fault or NOT_UTF8
+            field = field.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        # Nearly every field is text between two quotation marks.
+        values[name] = field[1:-1] if quotes == 2 and field[0] == field[-1] == '"' else _plain(field)
+    row = Row(values, fault)
+    return Row(values) if fault and _is_erased(row, layout) else row
 
 
 def _is_erased(row: Row, layout: Layout) -> bool:
@@ -231,23 +340,24 @@ def traces(slice: Slice, ids: Set[str]) -> list[Bytes]:
 def _places(slice: Slice) -> dict[str, list[Bytes]]:
     dialogue, plain, rows = _opened(slice)
     layout, oldest = _layout(slice), _oldest(slice, rows)
+    matches = list(_matches(slice.data.decode("latin-1"), layout))  # a character a byte
     found = {}
     for id, path in dialogue.locations(plain).items():
-        row = rows[int(path[1])]
-        own = [Bytes(*row.spans[column]) for column in (layout.author, layout.text) if column]
-        named = row is oldest and own[0].end > own[0].start
-        found[id] = [place for place in own if place.end > place.start] if named else [Bytes(row.start, row.end)]
+        place = int(path[1])
+        own = [Bytes(*matches[place].span(layout.columns.index(column) + 1)) for column in (layout.author, layout.text) if column]
+        named = rows[place] is oldest and own[0].end > own[0].start
+        found[id] = [each for each in own if each.end > each.start] if named else [Bytes(*matches[place].span())]
     return found
 
 
 def _oldest(slice: Slice, rows: list[Row]) -> Row:
-    return rows[0 if slice.kind.endswith(_UP) else -1] if rows else Row(0, 0, {}, {})
+    return rows[0 if slice.kind.endswith(_UP) else -1] if rows else Row({})
 
 
 def _opened(slice: Slice) -> tuple[Dialogue, Slice, list[Row]]:
     """How a slice is to be read, the slice with its rows as its value, and where they stand."""
     layout = _layout(slice)
-    rows = list(_rows(slice.data, layout))
+    rows = _rows(slice.data, layout)
     oldest = _oldest(slice, rows)
     words = [slice.kind.removesuffix(_UP), oldest.said(layout.title), oldest.said(layout.time)]
     if not layout.title:
@@ -288,10 +398,11 @@ def _message(layout: Layout, fields: Fields, desk: Desk) -> Draft:
     return Draft(role if layout.author else "user", time, [Text(text)] if text else [], author=own_name)
 
 
+@lru_cache(maxsize=4096)  # asked for again when the run that a row is of is read
 def _moment(given: str) -> Instant:
     """A time of either kind: ISO without a zone, or month/day/year with one."""
-    match = _US_TIME.fullmatch(given.strip())
-    if not given or match is None:
+    match = _US_TIME.fullmatch(given.strip()) if "/" in given else None
+    if match is None:
         return rfc3339(given) if given else unknown("absent")
     month, day, year, hour, minute, second, half, zone = match.groups()
     hours = int(hour) % 12 + (12 if half == "P" else 0) if half else int(hour)

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import apsw
+import numpy as np
+from numpy.typing import NDArray
 
 from souviens.errors import Damaged, OutOfSpace, VaultError, VaultInUse
-from souviens.index import schema
+from souviens.index import schema, threads
 from souviens.index.layout import UNKNOWN, Layout, Span
 from souviens.index.text import SILENT, Run
 from souviens.index.words import split
@@ -25,6 +27,8 @@ IN_PLACE = 500
 UNMERGED = 2  # `residue`: removed words lie in unmerged parts; 1: something was removed
 MERGE_STEP = 256  # pages of words written by one step of a merge: some 100 ms
 CACHE_MB = 32  # 16 to 64 took a big intake the same time, and it is memory beside an intake that has its own
+NAMED = 255  # persons of one conversation whose names are kept: a byte tells which
+WEAVES = 3  # attempts to grow the forest while others write
 WAL_PAGES = 4_000  # before an automatic checkpoint; 16,000 was slower
 
 
@@ -118,10 +122,15 @@ class Contents:
 
     def layout(self) -> Layout:
         rows = self._rows(
-            """SELECT first, seq, kind, id, provider, project, sensitivity, created, updated, roles, times FROM span
-            WHERE seq NOT IN (SELECT seq FROM staged) ORDER BY seq"""
+            """SELECT first, seq, kind, id, provider, project, sensitivity, created, updated, roles, times, traits, names, who,
+            episodes, parent, strength, thread FROM span WHERE seq NOT IN (SELECT seq FROM staged) ORDER BY seq"""
         )
         return Layout([Span(*row) for row in rows])
+
+    def matches(self, expression: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(units, BM25 above zero) of what a full-text expression finds, in the order of units."""
+        rows = self._rows("SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?", (expression,))
+        return np.array([unit for unit, _ in rows], np.int64), np.array([score for _, score in rows], np.float64)
 
     # --- adding and removing ------------------------------------------------------------------------------------------
 
@@ -134,9 +143,10 @@ class Contents:
                     continue
                 first = self._allot(seq, len(run.units))
                 texts = _texts(first, run)
+                made = threads.put_words(self.db, seq, run)
                 self.db.execute(
-                    "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (first, seq, *run[:7], len(run.units), _checksum(texts), _roles(run), _times(run)),
+                    "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
+                    (first, seq, *run[:7], len(run.units), _checksum(texts), _roles(run), _times(run), *_told(run), *made),
                 )
                 self.db.executemany("INSERT INTO words(rowid, text) VALUES (?, ?)", texts)
                 if stage is not None:
@@ -170,6 +180,7 @@ class Contents:
         return removed
 
     def _forget(self, seq: int) -> None:
+        threads.forget(self.db, seq)
         self.db.execute("DELETE FROM codes WHERE number IN (SELECT number FROM signs WHERE seq = ?)", (seq,))
         for table in ("signs", "staged", "span"):
             self.db.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))
@@ -213,6 +224,40 @@ class Contents:
                 return
             step = MERGE_STEP
 
+    # --- topics -------------------------------------------------------------------------------------------------------
+
+    def weave(self) -> None:
+        """Compare what has not been compared, and grow the forest again if anything changed. At once if nothing did.
+
+        Raises nothing if others keep changing the index meanwhile: it is left as it was, for the next to weave.
+        """
+        for _ in range(WEAVES):
+            if self._state() == self.number("woven") or self._woven():
+                return
+
+    def _state(self) -> int:
+        return int(self._rows("SELECT sum(value) FROM meta WHERE key IN ('changes', 'embedded', 'links')")[0][0])
+
+    def _woven(self) -> bool:
+        """Link and grow from one state of the index, in short transactions. False if somebody else wrote in between."""
+        with self.reading():
+            state, visible = self._state(), threads.visible(self.db)
+            found = {kind: threads.load(self.db, kind, visible) for kind in threads.kinds(self.db)}
+        for kind, gists in found.items():
+            while gists.waiting.any():
+                state += 1
+                with self._writing("links"):
+                    # Two that link different conversations at once would never compare those with each other.
+                    if self._state() != state:
+                        return False
+                    threads.link(self.db, kind, gists, visible.seqs)
+        with self._writing():
+            if self._state() != state + 1:
+                return False
+            threads.plant(self.db, visible, found)
+            self.db.execute("UPDATE meta SET value = ? WHERE key = 'woven'", (state + 1,))
+        return True
+
     # --- vectors ------------------------------------------------------------------------------------------------------
 
     def encoder(self, id: str) -> tuple[int, int] | None:
@@ -254,11 +299,13 @@ class Contents:
                 )
                 if self.db.changes():
                     self.db.execute("INSERT INTO codes VALUES (?, ?)", (self.db.last_insert_rowid(), codes))
+                    threads.put_vectors(self.db, encoder, seq, ordinals, codes)
 
     def drop_other_vectors(self, encoder: int) -> None:
         with self._writing("embedded"):
             self.db.execute("DELETE FROM codes WHERE number IN (SELECT number FROM signs WHERE encoder <> ?)", (encoder,))
             self.db.execute("DELETE FROM signs WHERE encoder <> ?", (encoder,))
+            self.db.execute("DELETE FROM gist WHERE encoder NOT IN (0, ?)", (encoder,))
             self.db.execute("DELETE FROM encoder WHERE number <> ?", (encoder,))
 
     def take_vectors(self, other: Contents) -> None:
@@ -276,6 +323,16 @@ class Contents:
 
 def _roles(run: Run) -> bytes:
     return bytes(unit.role | (0 if unit.text else SILENT) for unit in run.units)
+
+
+def _told(run: Run) -> tuple[bytes, str, bytes]:
+    """(traits, names, who) as `span` keeps them."""
+    traits = bytes(unit.traits for unit in run.units)
+    names = list(dict.fromkeys(unit.name for unit in run.units if unit.name))[:NAMED]
+    if not names:
+        return traits, "", b""
+    number = {name: n for n, name in enumerate(names, 1)}
+    return traits, "\n".join(names), bytes(number.get(unit.name, 0) for unit in run.units)
 
 
 def _times(run: Run) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -16,9 +16,10 @@ from souviens.encode import Encoder
 from souviens.errors import Damaged, NotFound, VaultError, VaultInUse
 from souviens.index import files, schema, vectors
 from souviens.index.contents import IN_PLACE, Contents
-from souviens.index.layout import Allowed, Layout
-from souviens.index.port import Hit, Pending, Progress, Synced
+from souviens.index.layout import Allowed, Integers, Layout, Mask
+from souviens.index.port import Hit, Pending, Postings, Progress, Synced
 from souviens.index.text import Run, run_of
+from souviens.index.vectors import closeness
 from souviens.index.words import Term, terms
 from souviens.vault.store import Store
 
@@ -110,10 +111,12 @@ class EmbeddedIndex:
             new = [live.seq for live in store.staged(stage, self._contents.last_staged(stage))]
             return _add(self._contents, store, new, stage, progress)
         try:
-            return _sync(self._contents, store, progress)
+            synced = _sync(self._contents, store, progress)
+            self._contents.weave()
         except (NotFound, Damaged):
             # What was indexed cannot be derived again, or the file is damaged: in doubt, remake it.
-            return self.rebuild(store, progress)
+            synced = self.rebuild(store, progress)
+        return synced
 
     def held(self) -> list[int]:
         return list(self._contents.counts())
@@ -134,6 +137,7 @@ class EmbeddedIndex:
             with contextlib.closing(self._write(number)) as contents:
                 synced = _sync(contents, store, progress)
                 contents.take_vectors(self._contents)
+                contents.weave()
                 contents.purge()
             self._contents.close()
             self._switch(number)
@@ -155,25 +159,43 @@ class EmbeddedIndex:
         return self._layout
 
     def words(self, query: str, limit: int, allowed: Allowed | None = None) -> list[Hit]:
-        wanted = terms(query)
-        if not wanted or limit < 1:
-            return []
+        found = self.postings(terms(query), allowed)
+        scores = found.scores.sum(axis=0)
+        best = np.lexsort((found.positions, -scores))[: max(0, limit)]
+        units = self._current().units[found.positions[best]]
+        return [Hit(int(unit), float(score)) for unit, score in zip(units, scores[best], strict=True)]
+
+    def postings(self, terms: Sequence[Term], allowed: Allowed | None = None) -> Postings:
         self._follow_switch()
         with self._contents.reading():
             layout = self._current()
-            expression = " OR ".join(term.expression for term in self._telling(wanted, layout))
-            # Every match comes out and is ranked here: the scope has to be applied before the best are taken, and equals put
-            # in an order that a rebuild keeps. As fast as SQLite's own ORDER BY rank (measured).
-            rows = self._contents.db.execute("SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?", (expression,)).fetchall()
-        if not rows:
-            return []
-        units, scores = np.array([unit for unit, _ in rows], np.int64), np.array([score for _, score in rows])
+            visible = layout.allowed(allowed)
+            kept = tuple(self._telling(list(terms), layout))
+            rows = [self._held_by(term, layout, visible) for term in kept]
+        positions = np.unique(np.concatenate([places for places, _ in rows])) if rows else np.empty(0, np.int64)
+        scores = np.zeros((len(rows), len(positions)))
+        for row, (places, values) in zip(scores, rows, strict=True):
+            row[np.searchsorted(positions, places)] = values
+        return Postings(kept, positions, scores, scores.max(axis=1, initial=0.0))
+
+    def _held_by(self, term: Term, layout: Layout, visible: Mask) -> tuple[Integers, NDArray[np.float64]]:
+        """(positions, BM25) of the units that hold a term; of a unit that holds several of its forms, the best.
+
+        Every match comes out and is ranked later: the scope has to be applied before the best are taken, and equals put in an
+        order that a rebuild keeps. As fast as SQLite's own ORDER BY rank (measured).
+        """
+        found = [self._contents.matches(expression) for expression in term.expressions]
+        units, scores = (np.concatenate(column) for column in zip(*found, strict=True))
         positions = layout.positions(units)
         seen = positions >= 0
-        seen[seen] = layout.allowed(allowed)[layout.span[positions[seen]]]
-        units, scores, positions = units[seen], scores[seen], positions[seen]
-        best = np.lexsort((positions, -scores))[:limit]
-        return [Hit(int(units[i]), float(scores[i])) for i in best]
+        seen[seen] = visible[layout.span[positions[seen]]]
+        positions, scores = positions[seen], scores[seen]
+        if len(found) == 1:
+            return positions, scores
+        unique, inverse = np.unique(positions, return_inverse=True)
+        best = np.zeros(len(unique))
+        np.maximum.at(best, inverse, scores)
+        return unique, best
 
     def _telling(self, wanted: list[Term], layout: Layout) -> list[Term]:
         """The rarest terms, as many as `POSTINGS` allow; the `FEWEST` rarest and what was quoted always stay."""
@@ -206,6 +228,15 @@ class EmbeddedIndex:
             matrix = self._current_matrix(encoder, *known, layout)
             found = vectors.nearest(self._contents, matrix, layout, vector, limit, layout.allowed(allowed))
         return [Hit(int(layout.units[position]), score) for position, score in found]
+
+    def closeness(self, encoder: str, vectors: NDArray[np.float32], positions: Integers) -> NDArray[np.float32]:
+        self._follow_switch()
+        with self._contents.reading():
+            known = self._contents.encoder(encoder)
+            if known is None:
+                return np.zeros((len(vectors), len(positions)), np.float32)
+            matrix = self._current_matrix(encoder, *known, self._current())
+            return closeness(self._contents, matrix, vectors, positions)
 
     def _current_matrix(self, id: str, number: int, dimensions: int, layout: Layout) -> vectors.Matrix:
         embedded = self._contents.number("embedded")
@@ -243,6 +274,7 @@ class EmbeddedIndex:
         pending = Pending(*self._contents.pending(number))
         if not pending.waiting:
             self._contents.drop_other_vectors(number)
+        self._contents.weave()
         return pending
 
 

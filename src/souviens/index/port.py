@@ -7,7 +7,7 @@ the index, and is never given to another. Where a unit stands, who spoke and whe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from souviens.encode import Encoder
-from souviens.index.layout import Allowed, Layout
+from souviens.index.layout import Allowed, Integers, Layout
+from souviens.index.words import Term
 from souviens.records import Record
 from souviens.vault.store import Store
 
@@ -27,6 +28,17 @@ class Hit(NamedTuple):
 
     unit: int
     score: float
+
+
+class Postings(NamedTuple):
+    """What each term of a question gives each unit that holds one. positions: in the layout, ascending, int64 (n,).
+    scores: BM25 of each term, float64 (terms, n), 0 where it is not. rarity: what one term can give at most, float64 (terms,).
+    """
+
+    terms: tuple[Term, ...]
+    positions: Integers
+    scores: NDArray[np.float64]
+    rarity: NDArray[np.float64]
 
 
 class Synced(Record, frozen=True):
@@ -70,10 +82,16 @@ class Index(Protocol):
         """Where each unit stands, as of now."""
 
     def words(self, query: str, limit: int, allowed: Allowed | None = None) -> list[Hit]:
-        """Units that hold words of a question, best first. "Quoted words" are looked for as they stand."""
+        """Units that hold words of a question, best first. "Quoted words" are looked for side by side."""
+
+    def postings(self, terms: Sequence[Term], allowed: Allowed | None = None) -> Postings:
+        """The same, term by term, of every unit: of a large index the rarest terms only, which `Postings.terms` then are."""
 
     def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> list[Hit]:
         """Units closest in meaning to a unit vector (d,) made by the encoder of that id, best first."""
+
+    def closeness(self, encoder: str, vectors: NDArray[np.float32], positions: Integers) -> NDArray[np.float32]:
+        """Cosine of some units with several unit vectors (v, d): float32 (v, n), of a unit's nearest piece; 0 where it has none."""
 
     def embed(
         self,

@@ -6,21 +6,31 @@ import apsw
 
 from souviens.index.words import TOKENIZER
 
-VERSION = "1"  # of the tables, of `text` and of `words` together
+VERSION = "2"  # of the tables, of `text` and of `words` together
 
 # One pack in SAMPLED (by seq) has its units below SAMPLE_END, so that `rowid < SAMPLE_END` is a sample of all messages, with
 # no second table to keep and to erase. A larger boundary would cost every first entry of a word a byte.
 SAMPLED, SAMPLE_END = 64, 1 << 28
 
 TABLES = f"""
--- changes, embedded: counters that tell a reader its copies are old. seen: the version of truth last synced to.
--- residue: 1 while removed words may still lie in unmerged parts of the full text. sample, rest: the next units to give out.
+-- changes, embedded: counters that tell a reader its copies are old; links: another, of links written; woven: the sum of the
+-- three when the forest was last grown. seen: the version of truth last synced to. residue: 1 while removed words may still lie
+-- in unmerged parts of the full text. sample, rest: the next units to give out.
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('version', '{VERSION}'), ('changes', 0), ('embedded', 0), ('seen', -1), ('residue', 0), ('sample', 1),
-    ('rest', {SAMPLE_END});
+    ('rest', {SAMPLE_END}), ('links', 0), ('woven', 0);
+-- traits: a byte a unit. names: of the persons in a conversation, a line each; who: a byte a unit, which of them spoke (0: nobody
+-- with a name), empty if there are none.
 CREATE TABLE span(first INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, id TEXT NOT NULL,
     provider TEXT NOT NULL, project TEXT, sensitivity INTEGER, created INTEGER, updated INTEGER, count INTEGER NOT NULL,
-    checksum INTEGER NOT NULL, roles BLOB NOT NULL, times BLOB NOT NULL) STRICT;
+    checksum INTEGER NOT NULL, roles BLOB NOT NULL, times BLOB NOT NULL, traits BLOB NOT NULL, names TEXT NOT NULL,
+    who BLOB NOT NULL,
+    -- of a conversation: when it started, where its episodes begin (ordinals, uint32), and its place in the forest as seqs
+    started INTEGER, episodes BLOB NOT NULL, parent INTEGER, strength REAL, thread INTEGER) STRICT;
+-- what a conversation is about, by an encoder's vectors or (0) its words; nearest: see `forest`, NULL while not compared
+CREATE TABLE gist(number INTEGER PRIMARY KEY, encoder INTEGER NOT NULL, seq INTEGER NOT NULL, codes BLOB NOT NULL,
+    nearest INTEGER, strength REAL, UNIQUE(encoder, seq)) STRICT;
+CREATE TABLE telling(seq INTEGER PRIMARY KEY, words BLOB NOT NULL) STRICT;
 -- packs of a stage that was not committed when they were indexed: held, but found by nobody
 CREATE TABLE staged(seq INTEGER PRIMARY KEY, stage INTEGER NOT NULL) STRICT;
 CREATE VIRTUAL TABLE words USING fts5(text, content = '', tokenize = "{TOKENIZER}");

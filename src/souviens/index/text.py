@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from souviens.canon import Instant
+from souviens.index.traits import traits_of
 from souviens.records import ROLES, Conversation, Memory, Message, Topic, spoken
 from souviens.vault.store import Kind, Packed
 
@@ -21,12 +22,15 @@ PIECE, PIECES, TAIL = 1_000, 4, 200  # characters (some 200 words), pieces of on
 
 
 class Unit(NamedTuple):
-    """role: see `role_of`. time: microseconds UTC, None if unknown. speaker: a name, or the role. text: "" if not indexed."""
+    """role: its place in ROLES, or one of the above. time: microseconds UTC, None if unknown. speaker: a name, or the role.
+    text: "" if not indexed. traits: see `traits`; 0 for what no person said. name: of the person who spoke, "" if none is given."""
 
     role: int
     time: int | None
     speaker: str
     text: str
+    traits: int = 0
+    name: str = ""
 
 
 class Run(NamedTuple):
@@ -75,9 +79,12 @@ def _conversation(conversation: Conversation) -> Run:
 def _message(message: Message) -> Unit:
     role = ROLES.index(message.role) if message.role in ROLES else OTHER
     text = spoken(message) if message.visibility == "visible" else ""
+    person = message.role == "user" and bool(text)
+    traits = traits_of(text) if person else 0
     # The speaker's name goes into the indexed text, not the stored one: questions name people.
     text = f"{message.author}: {text}" if message.author and text else text
-    return Unit(role, message.time.us, message.author or message.role, text)
+    name = " ".join((message.author or "").split()) if person else ""
+    return Unit(role, message.time.us, message.author or message.role, text, traits, name)
 
 
 def _memory(memory: Memory) -> Run:

@@ -74,6 +74,18 @@ def nearest(
     return list(best.items())[:limit]
 
 
+def closeness(contents: Contents, matrix: Matrix, queries: NDArray[np.float32], positions: Integers) -> NDArray[np.float32]:
+    """Cosines of units at some positions, ascending, with unit vectors (v, d): (v, n); of a unit's nearest piece, 0 for none."""
+    first, last = (np.searchsorted(matrix.positions, positions, side) for side in ("left", "right"))
+    counts = last - first
+    wanted = np.repeat(first, counts) + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    codes = _codes(contents, matrix, wanted, queries.shape[1]).astype(np.float32)
+    cosines = queries @ codes.T / np.maximum(np.linalg.norm(codes, axis=1), 1e-9)
+    found = np.zeros((len(positions), len(queries)), np.float32)
+    np.maximum.at(found, np.repeat(np.arange(len(positions)), counts), cosines.T)
+    return found.T
+
+
 def _closest(matrix: Matrix, query: Signs, count: int, visible: Mask) -> Integers:
     """The `count` visible vectors with the fewest signs that differ; of equals, those that come first."""
     shown = np.flatnonzero(visible) if not visible.all() else np.arange(len(visible))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from souviens.canon import utc
 from souviens.encode import Encoder
@@ -13,10 +15,12 @@ from souviens.errors import EncoderError
 from souviens.grants import OWNER, Scope
 from souviens.index.layout import UNKNOWN, Allowed
 from souviens.index.port import Hit, Index
+from souviens.index.text import run_of
 from souviens.recall.board import Board
-from souviens.recall.question import Question, read
-from souviens.recall.weights import BY_VECTORS, BY_WORDS, LOOKED_AT, WEIGHTS, Weights
-from souviens.recall.when import spans
+from souviens.recall.kinds import Kind
+from souviens.recall.question import Question, read, words_of
+from souviens.recall.relative import told
+from souviens.recall.weights import BY_VECTORS, CLAUSED, LIKELY, LIKELY_BY_WORDS, LOOKED_AT, TABLE, Weights
 from souviens.records import Conversation, Memory, Message, Record, Topic, spoken
 from souviens.vault.store import Packed, Store
 
@@ -45,13 +49,16 @@ class Item(Record, frozen=True, omit_defaults=False):
 
 
 class Recall(Record, frozen=True, omit_defaults=False):
-    """An answer. encoder: id of the one that took part, None when words did it alone; note says why."""
+    """An answer. encoder: id of the one that took part, None when words did it alone; note says why. likely: is it likely that the
+    question is answered here? Where not, the items are the nearest there is. kind: of the question, see `kinds`."""
 
     query: str
     items: tuple[Item, ...]
     encoder: str | None
     seconds: float
     note: str = ""
+    likely: bool = True
+    kind: Kind = "lookup"
 
 
 def ask(
@@ -63,41 +70,62 @@ def ask(
     encoder: Encoder | None,
     scope: Scope = OWNER,
     unit: Unit = "message",
-    weights: Weights = WEIGHTS,
+    weights: Mapping[Kind, Weights] = TABLE,
+    now: int | None = None,
 ) -> Recall:
     """The k things that answer a question best. Words alone when there is no encoder or it fails; `note` says so.
 
     unit: what the items are; memories and topics stand among them whatever it is. Messages are what is asked for by default: a
-    message can be cited and its date is exact. A window or conversation holds its best message's score and more text, so among
+    message can be cited and its date is exact. now: when it is asked, microseconds UTC, for what is said relative to it ("last
+    spring"); None: nothing relative is read. A window or conversation holds its best message's score and more text, so among
     messages it would be the same answer twice.
     """
     started = time.monotonic()
     index.sync(store)
     asked = read(question)
     allowed = None if scope.sees_all else scope.allows
-    words = index.words(asked.sought, BY_WORDS, allowed)
-    vectors, used, note = _vectors(asked, index, encoder, allowed)
+    layout = index.layout()
+    named = [n for n, name in enumerate(layout.names) if asked.names(name)]
+    postings = index.postings(asked.terms(layout.names[n] for n in named), allowed)
+    meaning = _meaning(asked, index, encoder, allowed)
     items: tuple[Item, ...] = ()
-    if k > 0 and (words or vectors):
-        board = Board(index.layout(), words, vectors, weights)
+    likely = False
+    if k > 0 and (len(postings.positions) or meaning.hits):
+        board = Board(layout, postings, meaning.hits, weights[asked.kind])
+        board.speaker(named)
+        board.dates(told(asked.text, now, layout.years))
+        best = np.sort(board.ranked()[:CLAUSED])
+        if meaning.encoder and len(meaning.clauses):
+            board.clauses(best, index.closeness(meaning.encoder, meaning.clauses, board.positions[best]))
         items = _Answer(board, asked, _Records(store), unit).items(k)
-    return Recall(question, items, used, round(time.monotonic() - started, 4), note)
+        likely = bool(items) and board.evidence >= (LIKELY if meaning.hits else LIKELY_BY_WORDS)
+    return Recall(question, items, meaning.encoder, round(time.monotonic() - started, 4), meaning.note, likely, asked.kind)
 
 
-def _vectors(asked: Question, index: Index, encoder: Encoder | None, allowed: Allowed | None) -> tuple[list[Hit], str | None, str]:
-    """(hits, the encoder that found them, a note on what is missing)."""
+class _Meaning(NamedTuple):
+    """What vectors say. hits: the units nearest to the question. clauses: vectors of what it asks for one by one, (clauses, d).
+    encoder: id of the one that made them, None if there was none. note: on what is missing."""
+
+    hits: list[Hit]
+    clauses: NDArray[np.float32]
+    encoder: str | None
+    note: str
+
+
+def _meaning(asked: Question, index: Index, encoder: Encoder | None, allowed: Allowed | None) -> _Meaning:
+    nothing = np.zeros((0, 0), np.float32)
     if encoder is None:
-        return [], None, "words only: no encoder is installed (souviens encoder install)"
+        return _Meaning([], nothing, None, "words only: no encoder is installed (souviens encoder install)")
     if not asked.text.strip():
-        return [], None, ""
+        return _Meaning([], nothing, None, "")
     try:
-        vector = encoder.encode([asked.text])[0]
+        vectors = encoder.encode([asked.text, *asked.clauses])
     except EncoderError as error:
-        return [], None, f"words only: {error.what}"
-    hits = index.nearest(encoder.id, vector, BY_VECTORS, allowed)
+        return _Meaning([], nothing, None, f"words only: {error.what}")
+    hits = index.nearest(encoder.id, vectors[0], BY_VECTORS, allowed)
     waiting = index.pending(encoder.id).waiting
     note = f"{waiting} texts wait for their vectors (souviens encoder run)" if waiting else ""
-    return hits, encoder.id if hits else None, note
+    return _Meaning(hits, vectors[1:], encoder.id if hits else None, note)
 
 
 class _Records:
@@ -132,10 +160,6 @@ class _Answer:
 
     def items(self, k: int) -> tuple[Item, ...]:
         board = self.board
-        board.neighbours()
-        board.person()
-        board.dates(spans(self.asked.text))
-        board.subject()
         self._look(board.ranked()[:LOOKED_AT].tolist())
         items: list[Item] = []
         shown: dict[int, list[int]] = {}  # row -> positions that are in an item already
@@ -162,30 +186,25 @@ class _Answer:
         return self.unit == "conversation" and bool(shown)
 
     def _look(self, best: list[int]) -> None:
-        """Boosts by what only the records say: what a person confirmed, and who spoke, if the question names somebody."""
-        confirmed, spoke = (np.zeros(len(self.board.positions), np.bool_) for _ in range(2))
+        """What only the records say: what a person confirmed, and whether quoted words stand there as they were asked for."""
+        confirmed, quoted = (np.zeros(len(self.board.positions), np.bool_) for _ in range(2))
         for n in best:
-            record = self._record(n) if self.layout.kinds[int(self.board.rows[n])] == "memory" else None
-            confirmed[n] = isinstance(record, Memory) and record.status == "confirmed"
-        # The first ten are read for their items anyway. Where no person in them has a name, as in most exports, no more are.
-        if any(self._author(n) for n in best[:10]):
-            authors = {n: author for n in best if (author := self._author(n)) and self.asked.names(author)}
-            if len(set(authors.values())) == 1:
-                spoke[list(authors)] = True
-        self.board.times("confirmed", self.weights.confirmed, confirmed)
-        self.board.times("speaker", self.weights.speaker, spoke)
+            if self.layout.kinds[int(self.board.rows[n])] == "memory":
+                record = self._record(n)
+                confirmed[n] = isinstance(record, Memory) and record.status == "confirmed"
+            if self.asked.quoted:
+                words = f" {' '.join(words_of(self._text(n)))} "
+                quoted[n] = all(f" {phrase} " in words for phrase in self.asked.quoted)
+        self.board.looked("confirmed", confirmed)
+        self.board.looked("quoted", quoted)
 
     def _record(self, n: int) -> Packed:
         return self.reader.pack(int(self.layout.seqs[self.board.rows[n]]))
 
-    def _author(self, n: int) -> str | None:
-        """The name of the person whose turn a candidate is. (A tool has a name too; that is not who is asked about.)"""
-        if not self.board.turns[n]:
-            return None
-        record, ordinal = self._record(n), int(self.board.positions[n] - self.layout.offsets[self.board.rows[n]])
-        assert isinstance(record, Conversation)
-        message = record.messages[ordinal - 1]
-        return message.author if message.role == "user" else None
+    def _text(self, n: int) -> str:
+        """The words of a candidate, as the index has them."""
+        ordinal = int(self.board.positions[n] - self.layout.offsets[self.board.rows[n]])
+        return run_of(self._record(n)).units[ordinal].text
 
     def _item(self, n: int, row: int, position: int) -> Item | None:
         """What stands at a position, with its reasons; None for a memory a person has rejected."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
-from souviens.recall.common import common, plain
+from souviens.index.common import common, plain
 from souviens.recall.when import spans
 
 Sort: TypeAlias = Literal["address", "file", "identifier", "title", "product", "name", "tag", "term", "amount", "date"]

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
+from souviens.index.common import common, plain
 from souviens.index.words import split
 from souviens.recall.changes import bare, language, sign
-from souviens.recall.common import common, plain
 from souviens.recall.mentions import key_of, mentions
 
 Weight: TypeAlias = Callable[[str], float]  # of a stem, 0 (everybody says it) to 1

@@ -1,38 +1,98 @@
-"""Every weight of recall in one table, with its reason. docs/LOG.md says what was tried and measured."""
+"""Every weight of recall in one table, with its reason, and what each kind of question changes in it.
+
+A candidate's score is a sum: each signal is between 0 and 1, and its weight is what it can add at most. So a weight says what a
+signal is worth beside the others, no signal can hide what another found, and the parts of a sum are the reasons of an answer.
+The weights were fitted on whole conversations other than those they are measured on, then rounded (docs/LOG.md, 2026-11-28).
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from souviens.recall.kinds import Kind
+
 
 class Weights(NamedTuple):
-    words: float = 0.55
-    """BM25 over the best BM25. Names, numbers and rare words decide most questions."""
-    vectors: float = 0.45
-    """Cosine above `floor` over the best: finds what was said in other words."""
-    floor: float = 0.1
-    """What two unrelated turns have in common under MiniLM (the median cosine of a haystack is 0.05 to 0.12)."""
-    least: float = 0.3
-    """What the best cosine above `floor` counts as at least: when nothing is near in meaning, the nearest is no answer."""
-    near: float = 0.4
-    """Of the better neighbour's own score, one turn away: an answer stands beside its question."""
-    further: float = 0.2
-    """The same two turns away."""
-    person: float = 1.6
-    """The person's own turns over the model's: evidence is what one said oneself. Bounded, since answers are asked for too."""
-    date: float = 1.5
-    """A turn of the day, month or year that the question names."""
-    subject: float = 0.5
-    """Of the best turn in the same conversation: a turn in a dialogue about the subject beats one that mentions it in passing."""
-    confirmed: float = 1.3
+    words: float = 2.3
+    """BM25 of the turn's own words over the best. Names, numbers and rare words decide most questions."""
+    around: float = 3.7
+    """The same of the turn and the two before and after it together, each word of the question counted once: an answer stands
+    beside its question, and a dialogue shares out the words of a matter among its turns."""
+    vectors: float = 1.5
+    """Cosine above `FLOOR`, as it is and not over the best: what is far in meaning stays far, even if nothing is nearer."""
+    near: float = 0.3
+    """The same of the better neighbour."""
+    conversation: float = 0.5
+    """The best cosine in the turn's conversation, less what the best of so many turns has by chance (`CHANCE`)."""
+    clause: float = 2.5
+    """The same as `vectors` of the nearest clause of the question: "the budget, the dates and who comes" is three questions."""
+    person: float = 1.2
+    """Said by the person and not by the model: evidence is what one said oneself. Bounded, since answers are asked for too."""
+    model: float = 0.0
+    """Said by the model: for questions that ask for it."""
+    opening: float = 1.1
+    """The person's first turn of a conversation states what it is about."""
+    answer: float = 0.65
+    """A person's turn after another person's question."""
+    number: float = 0.7
+    """A person's turn with a digit in it: specific."""
+    name: float = 0.4
+    """With a name in it: specific."""
+    self: float = 0.8
+    """A person's turn about themselves."""
+    moment: float = 0.5
+    """A turn that tells its time (yesterday, next week) tells of an event."""
+    rule: float = 3.2
+    """A standing instruction holds for questions it shares no word with."""
+    leaning: float = 0.2
+    """So does a preference, less so."""
+    date: float = 4.6
+    """A turn of the day, month or year that the question names; less of the month around a day."""
+    speaker: float = 1.8
+    """Said by the one person the question names; half of it for those whose name is not known or not asked for. Bounded, since the
+    question may name the wrong one."""
+    confirmed: float = 2.0
     """A memory the person has stated or confirmed."""
-    speaker: float = 1.2
-    """A turn by the one person the question names. Small, since the question may name the wrong one: at 1.5 such questions fall
-    from 87 to 71 of 100 (recall at 10), at 1.2 to 84."""
+    quoted: float = 3.0
+    """The quoted words stand in it as they were asked for: the index finds their stems only."""
     title: float = 0.5
-    """A conversation found by its title alone, none of its turns: worth showing, after turns that answer."""
+    """Factor of a conversation found by its title alone, none of its turns: worth showing, after turns that answer."""
 
 
 WEIGHTS = Weights()
+
+# What each kind of question changes in it. A lookup and a list are asked with the table as it is.
+_QUIET = {"rule": 0.0, "leaning": 0.0}  # standing instructions and preferences answer other questions than this
+_CHANGES: dict[Kind, dict[str, float]] = {
+    "lookup": {},
+    "list": {},
+    "changed": {},
+    # Events are told by the person, in turns that name things, and the words of the question are about all of them alike.
+    "order": _QUIET
+    | {"words": 1.9, "around": 0.7, "vectors": 0.0, "near": 1.5, "conversation": 0.0, "clause": 2.0, "person": 2.6, "opening": 0.2}
+    | {"number": 0.5, "name": 1.0, "self": 0.7, "moment": 0.0},
+    # What a dialogue came to stands in the replies.
+    "summary": _QUIET
+    | {"words": 1.5, "around": 1.2, "vectors": 0.1, "near": 1.0, "conversation": 0.2, "clause": 1.1, "person": 0.0, "model": 1.2}
+    | {"opening": 0.4, "number": 0.3, "self": 0.0, "moment": 0.0},
+    # What the model said, and what it answered.
+    "reply": _QUIET
+    | {"words": 1.7, "around": 3.0, "vectors": 2.0, "near": 1.8, "conversation": 1.2, "clause": 1.7, "person": 0.0, "model": 0.6}
+    | {"opening": 0.6, "number": 0.6, "name": 0.3, "self": 0.0},
+    # Help asked for: what the person laid down for such a case counts most.
+    "request": {"words": 2.2, "around": 2.1, "vectors": 2.2, "near": 1.1, "conversation": 0.6, "clause": 1.8, "person": 1.8}
+    | {"opening": 1.2, "number": 0.0, "name": 0.0, "moment": 0.0, "rule": 4.2, "leaning": 3.4},
+    # Nothing is asked: what the person told earlier that this goes back to shares no words with it. The conversation tells.
+    "implied": _QUIET
+    | {"words": 0.0, "around": 0.0, "vectors": 0.1, "near": 0.0, "conversation": 18.0, "clause": 0.0, "opening": 0.0, "answer": 0.0}
+    | {"number": 0.0, "name": 0.0, "self": 0.0, "moment": 0.0},
+}
+TABLE: dict[Kind, Weights] = {kind: WEIGHTS._replace(**changes) for kind, changes in _CHANGES.items()}
+FLOOR, RANGE = 0.1, 0.7  # cosines: what two unrelated turns have in common under MiniLM, and from there to as near as turns come
+CHANCE = 0.09  # cosine a conversation's best turn gains by chance for each e-fold of its turns (measured: docs/LOG.md)
+# Below so much evidence (`Board.evidence`) it is likely that nothing answers: of questions that are answered 3 of 100 are below, of
+# questions about another history 60 to 90 (docs/LOG.md). By words alone both are less sure.
+LIKELY, LIKELY_BY_WORDS = 1.2, 0.34
 BY_WORDS, BY_VECTORS = 500, 400  # units taken as candidates: more words or fewer vectors cost recall or time (docs/LOG.md)
-LOOKED_AT = 64  # of the best candidates, whose records are read for what the index does not know: who spoke, what was confirmed
+CLAUSED = 200  # of the best candidates, which are compared with the clauses of a question
+LOOKED_AT = 64  # of the best candidates, whose records are read for what the index does not know: what was confirmed or quoted

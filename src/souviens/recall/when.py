@@ -1,4 +1,7 @@
-"""Dates that a question names: days, months and years as spans of time. Explicit ones only; nothing is guessed."""
+"""Dates that a question names: days, months and years as spans of time. Explicit ones only; nothing is guessed.
+
+What is relative to when it is asked, and months without a year, are `relative`'s.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import calendar
 import re
 from datetime import UTC, datetime
 
-from souviens.recall.common import plain
+from souviens.index.common import plain
 
 MOST = 16  # dates of one question
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MONTHS = {
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MONTHS = {
     name: number
     for number, names in enumerate(
         (
@@ -31,27 +34,25 @@ _MONTHS = {
     )
     for name in names.split()
 }
-_NAMES = "|".join(sorted(_MONTHS, key=len, reverse=True))
+NAMES = "|".join(sorted(MONTHS, key=len, reverse=True))
 _ISO = re.compile(r"\b((?:19|20)\d\d)-(\d\d)(?:-(\d\d))?\b")
 _DOTTED = re.compile(r"\b(\d{1,2})\.\s?(\d{1,2})\.\s?((?:19|20)\d\d)\b")  # with strokes, who knows what comes first
 _EAST_ASIAN = re.compile(r"((?:19|20)\d\d)\s*[年년](?:\s*(\d{1,2})\s*[月월](?:\s*(\d{1,2})\s*[日일])?)?")
-_DAY_FIRST = re.compile(
-    rf"\b(?:(\d{{1,2}})(?:er|st|nd|rd|th)?\.?\s+(?:of\s+|de\s+)?)?({_NAMES})\.?,?\s+(?:de\s+)?((?:19|20)\d\d)\b"
-)
-_MONTH_FIRST = re.compile(rf"\b({_NAMES})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+((?:19|20)\d\d)\b")
+_DAY_FIRST = re.compile(rf"\b(?:(\d{{1,2}})(?:er|st|nd|rd|th)?\.?\s+(?:of\s+|de\s+)?)?({NAMES})\.?,?\s+(?:de\s+)?((?:19|20)\d\d)\b")
+_MONTH_FIRST = re.compile(rf"\b({NAMES})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+((?:19|20)\d\d)\b")
 _YEAR = re.compile(r"\b((?:19|20)\d\d)\b")
 # The more exact first: what one has read is not read again by a coarser one.
 _PATTERNS = ((_ISO, "ymd"), (_EAST_ASIAN, "ymd"), (_DOTTED, "dmy"), (_MONTH_FIRST, "mdy"), (_DAY_FIRST, "dmy"), (_YEAR, "y"))
 
 
-def _span(year: int, month: int | None = None, day: int | None = None) -> tuple[int, int] | None:
+def span(year: int, month: int | None = None, day: int | None = None) -> tuple[int, int] | None:
     """Microseconds from the start to the end (excluded); None for a date that is none."""
     try:
         start = datetime(year, month or 1, day or 1, tzinfo=UTC)
     except ValueError:
         return None
     days = 1 if day else calendar.monthrange(year, month)[1] if month else 366 if calendar.isleap(year) else 365
-    begin = (start - _EPOCH).days
+    begin = (start - EPOCH).days
     return begin * 86_400_000_000, (begin + days) * 86_400_000_000
 
 
@@ -62,10 +63,10 @@ def spans(question: str) -> list[tuple[int, int]]:
         for match in pattern.finditer(text):
             given = dict(zip(order, match.groups(), strict=True))
             month = given.get("m")
-            number = None if month is None else _MONTHS[month] if month in _MONTHS else int(month)
+            number = None if month is None else MONTHS[month] if month in MONTHS else int(month)
             day = given.get("d")
-            span = _span(int(given["y"] or 0), number, int(day) if day else None)
-            if span is not None:
-                found.append(span)
+            dated = span(int(given["y"] or 0), number, int(day) if day else None)
+            if dated is not None:
+                found.append(dated)
         text = pattern.sub(" ", text)
     return found[:MOST]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from souviens.doors.cli import words
@@ -24,7 +26,7 @@ def verb(invocation: Invocation, question: tuple[str, ...], budget: int) -> None
     with invocation.open() as vault:
         encoder = invocation.encoder()
         with indexing.open_index(vault) as index:
-            context = plain(assemble(asked, budget, store=vault.store, index=index, encoder=encoder))
+            context = plain(assemble(asked, budget, store=vault.store, index=index, encoder=encoder, now=time.time_ns() // 1_000))
     invocation.answer(context, [words.clean(context["text"])])
     if context["note"]:
         invocation.tell(context["note"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,9 @@ def _found(invocation: Invocation, vault: Vault, query: str, number: int) -> fro
 
     encoder = invocation.encoder()
     with indexing.open_index(vault) as index:
-        answer = ask(query, number, store=vault.store, index=index, encoder=encoder, unit="conversation")
+        answer = ask(
+            query, number, store=vault.store, index=index, encoder=encoder, unit="conversation", now=time.time_ns() // 1_000
+        )
     return frozenset(item.conversation or item.id for item in answer.items)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
@@ -33,7 +34,8 @@ def verb(
     with invocation.open() as vault:
         encoder = invocation.encoder()
         with indexing.open_index(vault) as index:
-            found = plain(ask(asked, number, store=vault.store, index=index, encoder=encoder, unit=unit))
+            now = time.time_ns() // 1_000
+            found = plain(ask(asked, number, store=vault.store, index=index, encoder=encoder, unit=unit, now=now))
     invocation.answer(found, _lines(found))
     if found["note"]:
         invocation.tell(found["note"])

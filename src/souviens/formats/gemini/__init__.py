@@ -1,6 +1,7 @@
 """Gemini: what Google Takeout gives out of it. Takeout knows no chats, only what an account did and when (My Activity).
 
-    activity.py    a row of My Activity, and which row came before it
+    activity.py    rows of My Activity, and which came before which
+    rows.py        My Activity as JSON
     pages.py       My Activity as HTML, which is what Takeout writes unless it is asked for JSON
     workspace.py   Gemini in Gmail, Docs and Sheets: conversations
     gems.py        gems
@@ -17,24 +18,22 @@ reads them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Set
-from functools import lru_cache
 from io import BytesIO
 from itertools import islice
 
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide, Locations, Place
-from souviens.formats._dialogue import loaded, refused
+from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8
-from souviens.formats.gemini import activity, gems, pages, workspace
-from souviens.formats.gemini.activity import ANSWER, PROMPT, Chain, Room
-from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, locate_members
+from souviens.formats.gemini import activity, gems, pages, rows, workspace
+from souviens.formats.gemini.activity import ANSWER, PROMPT, Chain
+from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import Json, Reading, Treatment
 
 NAME = "gemini"
 TITLE = "Gemini (Google Takeout)"
-READER = 1
+READER = 2
 SUPPORT = "real"
 PLAIN = frozenset({"cell", "gem"})
 GUIDE = Guide(
@@ -52,7 +51,6 @@ GUIDE = Guide(
 )
 _LOOKED = 1 << 20  # bytes of a page until its first row: its style sheet alone is some 150 KB
 _ROWS = 2_000  # of a file, in which one of Gemini's is looked for
-_SPACE = re.compile(rb"[ \t\r\n]*")
 
 
 # --- what it is -------------------------------------------------------------------------------------------------------
@@ -101,19 +99,17 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
 
 
 def sidecars(delivery: Delivery) -> dict[str, Json]:
-    """Which row came before which, and the names of all files, for attachments."""
+    """Which run of rows came before which, and the names of all files, for attachments."""
     chain = Chain()
     for entry in delivery.entries:
         if _kind(entry, delivery.peek(entry)) in ("rows", "page"):
-            for piece in cut(entry):
-                if isinstance(piece, Slice):
-                    row, room = _row(piece)
-                    chain.add(row, room)
+            slices = (piece for piece in cut(entry) if isinstance(piece, Slice))
+            chain.add(link for piece in slices if (link := activity.link_of(rows.opened(piece))))
     return {"chain": chain.closed(), "files": frozenset(entry.name for entry in delivery.entries)}
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """One slice a row, a conversation of Workspace, or a gem."""
+    """One slice a run of rows of one conversation, any other row, a conversation of Workspace, or a gem."""
     kind = _kind(entry, peek(entry))
     if kind == "gems":
         yield from gems.cut_gems(entry)
@@ -124,24 +120,21 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
         elif kind == "workspace":
             yield from cut_elements(stream, path=entry.name, kind="workspace")
         else:
-            for piece in cut_elements(stream, path=entry.name, kind="row"):
-                other = isinstance(piece, Slice) and isinstance(piece.value, dict) and not activity.is_gemini(piece.value)
-                yield Glue(piece.data) if other else piece
+            yield from rows.cut_rows(stream, entry.name)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    """One row, conversation or gem into records. Content it cannot use becomes a Problem; nothing is raised for it."""
+    """One run, conversation or gem into records. Content it cannot use becomes a Problem; nothing is raised for it."""
     if slice.kind == "gem":
         return gems.read(slice)
     if slice.kind == "workspace":
         return workspace.CONVERSATIONS.read(slice, sidecars)
     if slice.kind == "cell" and not _is_utf8(slice.data):
         return refused(slice, NOT_UTF8)
-    row, room = _row(slice)
-    return activity.read(row, room, sidecars)
+    return activity.read(rows.opened(slice), sidecars)
 
 
 def locations(slice: Slice) -> Locations:
@@ -150,8 +143,10 @@ def locations(slice: Slice) -> Locations:
         return {}
     if slice.kind == "workspace":
         return workspace.CONVERSATIONS.locations(slice)
-    row, room = _row(slice)
-    at = activity.dialogue(row, room).locations(row)
+    run = rows.opened(slice)
+    if slice.kind == rows.RUN:
+        return {id: places[0] for id, places in rows.places(run).items()}
+    at = activity.dialogue(run).locations(run.slice)
     if slice.kind == "row":
         return at
     cells = pages.cells_of(slice.data)
@@ -165,12 +160,14 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
         return [*gems.traces(slice, ids)]
     if slice.kind == "workspace":
         return []
-    row, room = _row(slice)
-    at = activity.dialogue(row, room).locations(row)
+    run = rows.opened(slice)
+    if slice.kind == rows.RUN:
+        return [place for id, places in rows.places(run).items() if id in ids for place in places[1:]]
+    at = activity.dialogue(run).locations(run.slice)
     if not any(at.get(id) == (PROMPT,) for id in ids):
         return []
     if slice.kind == "row":
-        return [Place((name,)) for name in activity.prompt_fields(row.value)]
+        return [Place((name,)) for name in activity.prompt_fields(run.rows[0])]
     aside = pages.cells_of(slice.data).aside
     return [Bytes(*aside)] if aside and aside.end > aside.start else []
 
@@ -178,28 +175,6 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
 def value(slice: Slice) -> Json:
     """What a row of a page or a gem says, as JSON."""
     return gems.value(slice.data) if slice.kind == "gem" else pages.row_of(slice.data)
-
-
-def _row(slice: Slice) -> tuple[Slice, Room]:
-    """The slice of a row, decoded, and the room that its prompt and answer take."""
-    if slice.kind == "cell":
-        row = Slice(slice.kind, slice.path, slice.where, slice.data, pages.row_of(slice.data), Flaws())
-        return row, pages.room_of(slice.data)
-    slice = loaded(slice)
-    return slice, _rooms(slice.data)
-
-
-@lru_cache(maxsize=4)  # one row is asked for its ids several times
-def _rooms(data: bytes) -> Room:
-    """The bytes of prompt and answer and the spaces behind them, which an erasure turns into null and more spaces."""
-    spans = locate_members(data, PROMPT, ANSWER)
-
-    def room(key: str) -> int:
-        span = spans.get(key)
-        match = _SPACE.match(data, span[1]) if span else None
-        return match.end() - span[0] if span and match else 0
-
-    return Room(room(PROMPT), room(ANSWER))
 
 
 def _is_utf8(data: bytes) -> bool:

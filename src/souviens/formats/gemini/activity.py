@@ -1,8 +1,9 @@
-"""One row of My Activity: what somebody did with Gemini at a moment, and what Gemini answered.
+"""Rows of My Activity: what somebody did with Gemini at a moment, and what Gemini answered.
 
-A row names its conversation by a link, or not at all; then it is a conversation of its own. Rows of one conversation are slices of
-the same one: each reading has the same conversation id, and the vault makes them one. Nothing in a row says which row came before
-it; `Chain` reads that out of the order of the file, which is newest first, and the conversation's `extra` says so under "graph".
+A row names its conversation by a link, or not at all; then it is a conversation of its own. Rows of one conversation that stand
+together and say the same of it are a slice, a `Run`; the vault makes one conversation of its runs. Nothing in a row says which row
+came before it: the order of the file does, which is newest first, and the conversation's `extra` says so under "graph". `Chain`
+holds which run came before which.
 
 A prompt and its answer are messages of their own, so each can be erased by itself. Their ids are therefore not made of their words
 but of what an erasure leaves: the time of the row and the room its title takes.
@@ -12,15 +13,16 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from msgspec.structs import replace
 
-from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node
+from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path
 from souviens.formats._fields import Fields, note
 from souviens.formats.gemini.markup import plain_text
 from souviens.formats.gemini.moments import moment
@@ -40,6 +42,10 @@ _DONE = re.compile(r"(?:Created|Used|Added|Gave|Selected|Cleared|Shared|Deleted|
 PROMPT, ANSWER, UNDIVIDED = "title", "safeHtmlItem", "undivided"
 # What a row says of the account and of its conversation. All else belongs to the prompt, is kept with it, and goes with it.
 _OF_ROW = frozenset({"header", "products", "activityControls", "details", "titleUrl", "time", "caption"})
+_ENCLOSED = (str, list, dict)  # what stands between quotes or brackets
+_NOT_PROMPT = (_OF_ROW - {"time"}) | {ANSWER}
+ROWS = "rows"  # of a run's value
+_ANSWERED = "\0answered"  # beside the fields of a prompt, whether its row has an answer: no export has a field of that name
 _FILES = {"attachedFiles": "file", "attachmentInfo": "file", "imageFile": "image", "audioFiles": "audio"}
 _KNOWN = frozenset(
     {"subtitles", "text", "description", "locationInfos", "aside", "titleHtml", PROMPT, ANSWER, UNDIVIDED, *_OF_ROW, *_FILES}
@@ -47,10 +53,20 @@ _KNOWN = frozenset(
 
 
 class Room(NamedTuple):
-    """How many bytes the title and the answer of a row take up in its slice; an erasure leaves them as they are."""
+    """How many bytes the title and the answer of a row take up in its slice; an erasure leaves them as they are. answer: asked for
+    only where the row is its conversation's only one."""
 
     prompt: int
-    answer: int
+    answer: int = 0
+
+
+class Run(NamedTuple):
+    """Rows of one slice, in the order of the file, and the room each takes. slice: its value is a row, or what all of them say
+    of their conversation and the rows (`Joined`)."""
+
+    slice: Slice
+    rows: list[dict[str, Json]]
+    rooms: list[Room]
 
 
 def is_gemini(row: Json) -> bool:
@@ -59,7 +75,7 @@ def is_gemini(row: Json) -> bool:
         return False
     listed, header = row.get("products"), row.get("header")
     products = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
-    if any(map(_PRODUCTS.search, products)):
+    if any(map(_is_product, products)):
         return True
     # An app on a phone may be called Gemini; its rows are those of the product Android, and hold no answers.
     if isinstance(header, str) and _PRODUCTS.search(header) and (not products or ANSWER in row):
@@ -68,6 +84,11 @@ def is_gemini(row: Json) -> bool:
         return False
     said = row.get(PROMPT)
     return any(map(_HOST.match, _links(row))) or (isinstance(said, str) and _SAID.match(said) is not None)
+
+
+@lru_cache(maxsize=64)
+def _is_product(name: str) -> bool:
+    return _PRODUCTS.search(name) is not None
 
 
 def _links(row: dict[str, Json]) -> list[str]:
@@ -82,33 +103,68 @@ def _named(row: Json) -> list[str]:
     return list(dict.fromkeys(match[1] for match in matches if match and match[1] and match[1] != "c"))
 
 
+def of_conversation(row: dict[str, Json], before: dict[str, Json] | None = None) -> dict[str, Json] | None:
+    """What a row says of the one conversation it links to: rows of which this is the same can be of one run. before: what the row
+    before it said.
+
+    None for a row that is a slice of its own: it names no conversation or several, or what an erasure leaves of it could not be
+    told from something else.
+    """
+    title = row.get(PROMPT)
+    if type(title) is not str or not title.strip(" ") or type(row.get(ANSWER, [])) is not list:
+        return None
+    own: dict[str, Json] = {}
+    for name, value in row.items():
+        if name in _OF_ROW:
+            own[name] = value
+        elif type(value) not in _ENCLOSED:
+            return None
+    own.pop("time", None)
+    return own if own == before or len(_named(row)) == 1 else None
+
+
+class Joined(dict[str, Json]):
+    """The rows of a run as one value: what all of them say of their conversation, and the rows."""
+
+    def __init__(self, rows: list[dict[str, Json]]) -> None:
+        first = rows[0] if rows else {}
+        super().__init__({name: first[name] for name in first if name in _OF_ROW and name != "time"})
+        self[ROWS] = rows
+
+
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def dialogue(slice: Slice, room: Room) -> Dialogue:
-    """How the row of this slice, which is decoded, is to be read."""
-    row = slice.value if isinstance(slice.value, dict) else {}
-    time = row.get("time")
-    key = [time if isinstance(time, str) else "", str(room.prompt)]
-    named = _named(row)
-    identity = Identity(named[0] if len(named) == 1 else None, ("row", *key, str(room.answer)))
+def dialogue(run: Run, upward: bool = False) -> Dialogue:
+    """How a run is to be read. upward: its oldest row is the first, not the last."""
+    value = run.slice.value
+    first = run.rows[0] if run.rows else {}
+    named = _named(first)
+    if len(named) == 1:
+        identity = Identity(named[0])
+    else:
+        room = run.rooms[0] if run.rooms else Room(0)
+        identity = Identity(None, ("row", *_key(first, room), str(room.answer)))
+    is_run = isinstance(value, Joined)
     return Dialogue(
         "gemini",
         lambda _: identity,
-        partial(_nodes, key),
-        partial(_head, row),
-        partial(_message, row, posixpath.dirname(slice.path)),
+        partial(_nodes, run, is_run, upward),
+        partial(_head, first, is_run),
+        partial(_message, posixpath.dirname(run.slice.path)),
         known_head=_KNOWN,
         known_message=_KNOWN,
     )
 
 
-def read(slice: Slice, room: Room, sidecars: Json) -> Reading:
-    """The conversation of a row, as far as this row tells of it."""
-    reading = dialogue(slice, room).read(slice, sidecars)
+def read(run: Run, sidecars: Json) -> Reading:
+    """The conversation of a run, as far as the run tells of it."""
     chain = sidecars.get("chain") if isinstance(sidecars, dict) else None
     if not isinstance(chain, Chain):
-        return reading
+        return dialogue(run).read(run.slice, sidecars)
+    reader = dialogue(run)
+    upward = reader.conversation_id(run.slice) in chain.upward
+    reading = (dialogue(run, upward) if upward else reader).read(run.slice, sidecars)
     return replace(reading, conversations=tuple(map(chain.hung, reading.conversations)))
 
 
@@ -118,34 +174,66 @@ def prompt_fields(row: dict[str, Json]) -> list[str]:
 
 
 def _has_prompt(row: dict[str, Json]) -> bool:
-    """Whether there is a prompt. What is left of an erased one is null, or an empty string if null had no room."""
-    return row.get(PROMPT) not in (None, "")
+    """Whether there is a prompt. What is left of an erased one is null, or a string of spaces or of nothing."""
+    title = row.get(PROMPT)
+    return bool(title.strip(" ")) if isinstance(title, str) else title is not None
 
 
 def _answered(row: dict[str, Json]) -> bool:
-    """Whether there is an answer, or was one before an erasure."""
+    """Whether there is an answer, or was one before an erasure, which leaves null."""
     return ANSWER in row and row[ANSWER] != []
 
 
-def _nodes(key: list[str], row: Json) -> list[Node]:
-    """The prompt with all that is said of it, and the answer. A row that has neither title nor answer is one message."""
-    nodes = []
-    if not _answered(row) and PROMPT not in row:
-        return [Node((), row, parent=None, key=[*key, "row"])]
-    if PROMPT in row:
-        own = {name: row[name] for name in (PROMPT, "time", *prompt_fields(row)) if name in row}
-        nodes.append(Node((PROMPT,), own if _has_prompt(row) else None, parent=None, key=[*key, "prompt"]))
-    if _answered(row):
-        own = {name: row[name] for name in (ANSWER, "time") if name in row}
-        parent = 0 if nodes else None
-        nodes.append(Node((ANSWER,), None if row[ANSWER] is None else own, parent=parent, key=[*key, "answer"]))
+def _key(row: dict[str, Json], room: Room) -> list[str]:
+    time = row.get("time")
+    return [time if isinstance(time, str) else "", str(room.prompt)]
+
+
+def _nodes(run: Run, is_run: bool, upward: bool, value: Json) -> list[Node]:
+    """The messages of the rows in the order of the file; each row hangs on the one before it in time."""
+    nodes: list[Node] = []
+    begin = 0
+    for place, (row, room) in enumerate(zip(run.rows, run.rooms, strict=True)):
+        found = _messages(row, room, (ROWS, place) if is_run else (), len(nodes))
+        if place and upward:
+            found[0] = found[0]._replace(parent=len(nodes) - 1)
+        elif place:
+            nodes[begin] = nodes[begin]._replace(parent=len(nodes) + len(found) - 1)
+        begin = len(nodes)
+        nodes += found
     return nodes
 
 
-def _head(row: dict[str, Json], fields: Fields, desk: Desk) -> Head:
-    """What the row says of its conversation; what it says of the prompt too, if that was erased."""
-    named = _named(row)
+def _messages(row: dict[str, Json], room: Room, path: Path, count: int) -> list[Node]:
+    """The prompt with all that is said of it, and the answer. A row that has neither title nor answer is one message.
+
+    path: of the row. count: how many messages were before.
+    """
+    key = _key(row, room)
+    answered = _answered(row)
+    if not answered and PROMPT not in row:
+        return [Node(path, row, parent=None, order=0, key=[*key, "row"])]
+    nodes = []
+    if PROMPT in row:
+        own = None
+        if _has_prompt(row):
+            own = {name: row[name] for name in row if name not in _NOT_PROMPT}
+            own[_ANSWERED] = answered
+        nodes.append(Node(path or (PROMPT,), own, parent=None, order=0, key=[*key, "prompt"]))
+    if answered:
+        own = None if row[ANSWER] is None else {name: row[name] for name in (ANSWER, "time") if name in row}
+        order = len(nodes)
+        nodes.append(Node(path or (ANSWER,), own, parent=count if order else None, order=order, key=[*key, "answer"]))
+    return nodes
+
+
+def _head(row: dict[str, Json], is_run: bool, fields: Fields, desk: Desk) -> Head:
+    """What the rows say of their conversation; what a row of its own says of the prompt too, if that was erased."""
     extra: dict[str, Json] = {}
+    if is_run:
+        fields.left.pop(ROWS, None)
+        return Head(extra=extra)
+    named = _named(row)
     if len(named) > 1:
         note(extra, "not joined", f"the row names {len(named)} conversations")
     for name in ("time", *(prompt_fields(row) if _has_prompt(row) else ())):
@@ -153,11 +241,13 @@ def _head(row: dict[str, Json], fields: Fields, desk: Desk) -> Head:
     return Head(extra=extra)
 
 
-def _message(row: dict[str, Json], folder: str, fields: Fields, desk: Desk) -> Draft:
-    given = fields.left.get("time")
+def _message(folder: str, fields: Fields, desk: Desk) -> Draft:
+    left = fields.left
+    given = left.get("time")
     time = moment(fields.text("time")) if isinstance(given, str) else fields.time("time")
-    if ANSWER in fields.left:
-        words = _answer(fields.left[ANSWER], desk)
+    answered = left.pop(_ANSWERED, False)
+    if ANSWER in left:
+        words = _answer(left[ANSWER], desk)
         return Draft("assistant", time, [Text(words)] if words else [])
     title = fields.text(PROMPT)
     said = _SAID.match(title)
@@ -165,10 +255,11 @@ def _message(row: dict[str, Json], folder: str, fields: Fields, desk: Desk) -> D
     extra: dict[str, Json] = {PROMPT: title} if said else {}
     parts: list[Part] = [Text(words)] if words else []
     for name, media in _FILES.items():
-        parts += _files(name, media, fields, folder, desk)
+        if name in left:
+            parts += _files(name, media, fields, folder, desk)
     # A verb of another language cannot be known; but what was answered was said.
-    is_prompt = said is not None or (_answered(row) and not _DONE.match(title))
-    return Draft("user" if is_prompt and UNDIVIDED not in row else "activity", time, parts, extra=extra)
+    is_prompt = said is not None or (answered and not _DONE.match(title))
+    return Draft("user" if is_prompt and UNDIVIDED not in left else "activity", time, parts, extra=extra)
 
 
 def _answer(items: Json, desk: Desk) -> str:
@@ -206,42 +297,49 @@ def _files(name: str, media: str, fields: Fields, folder: str, desk: Desk) -> li
 # --- which row came before --------------------------------------------------------------------------------------------
 
 
-class _Link(NamedTuple):
-    """A row as a link of its conversation's chain: its first and last message, and its time in microseconds."""
+class Link(NamedTuple):
+    """A run as a link of its conversation's chain: the file it is of, the first and last message of its first and of its last row,
+    and when these were, in microseconds."""
 
-    first: str
-    last: str
-    us: int | None
+    path: str
+    above: tuple[str, str]
+    below: tuple[str, str]
+    above_us: int | None
+    below_us: int | None
 
 
 @dataclass
 class Chain:
-    """The rows of a whole delivery by conversation: for every row the one before it, if it says which conversation it is of."""
+    """The runs of a whole delivery by conversation: for every run the message before it, and which conversations' files are oldest
+    first."""
 
-    rows: dict[str, list[_Link]] = field(default_factory=dict)
+    runs: dict[str, list[Link]] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
+    upward: set[str] = field(default_factory=set)
 
-    def add(self, slice: Slice, room: Room) -> None:
-        """The next row in the order of the files."""
-        reader = dialogue(slice, room)
-        ids = reader.ids(slice)
-        if ids and reader.identify(slice).provider_id:
-            time = slice.value.get("time")
-            us = moment(time).us if isinstance(time, str) else None
-            self.rows.setdefault(reader.conversation_id(slice), []).append(_Link(ids[0], ids[-1], us))
+    def add(self, links: Iterable[tuple[str, Link]]) -> None:
+        """The runs of the next file, in its order."""
+        for conversation, link in links:
+            self.runs.setdefault(conversation, []).append(link)
 
     def closed(self) -> Chain:
-        """The chain, with every row hung on the one before it. A file is newest first, unless its times say otherwise."""
-        for links in self.rows.values():
-            times = [link.us for link in links if link.us is not None]
-            oldest_first = links if times and times[0] < times[-1] else links[::-1]
-            once = list({link.first: link for link in oldest_first}.values())
-            self.before.update({link.first: earlier.last for earlier, link in pairwise(once)})
+        """The chain, with every run hung on the one before it. A file is newest first, unless its times say otherwise."""
+        for id, links in self.runs.items():
+            times = [us for link in links for us in (link.above_us, link.below_us) if us is not None]
+            upward = bool(times) and times[0] < times[-1]
+            if upward:
+                self.upward.add(id)
+            once = {link.above: link for link in (links if upward else links[::-1])}
+            for earlier, link in pairwise(once.values()):
+                last, first = (earlier.below, link.above) if upward else (earlier.above, link.below)
+                if earlier.path == link.path or not _overlap(earlier, link):
+                    self.before[first[0]] = last[1]
         return self
 
     def hung(self, conversation: Conversation) -> Conversation:
-        """The conversation of one row, hung on the row before it."""
-        if len(self.rows.get(conversation.id, ())) < 2:
+        """The conversation of one run, hung on the run before it."""
+        runs = self.runs.get(conversation.id, ())
+        if len(runs) < 2 and not any(link.above != link.below for link in runs):
             return conversation
         extra = dict(conversation.head.extra)
         note(extra, "graph", "file order")
@@ -249,4 +347,34 @@ class Chain:
         return replace(conversation, head=head, messages=tuple(map(self._hung, conversation.messages)))
 
     def _hung(self, message: Message) -> Message:
-        return replace(message, parent=self.before.get(message.id)) if message.parent is None else message
+        before = self.before.get(message.id) if message.parent is None else None
+        return replace(message, parent=before) if before else message
+
+
+def _overlap(earlier: Link, later: Link) -> bool:
+    """Whether runs of two files are of the same time, so that neither came before the other."""
+    ends = [us for us in (earlier.above_us, earlier.below_us) if us is not None]
+    starts = [us for us in (later.above_us, later.below_us) if us is not None]
+    return bool(ends and starts) and max(ends) > min(starts)
+
+
+def link_of(run: Run) -> tuple[str, Link] | None:
+    """(conversation id, link) of a run; None if it names no conversation."""
+    if not run.rows or len(_named(run.rows[0])) != 1:
+        return None
+    below = Run(run.slice, run.rows[-1:], run.rooms[-1:])
+    key = _key(below.rows[0], below.rooms[0])
+    if any(row.get("time") == key[0] and _key(row, room) == key for row, room in zip(run.rows[:-1], run.rooms, strict=False)):
+        below = run  # ids of rows that are alike are counted
+    reader = dialogue(run)
+    ids, last = dialogue(Run(run.slice, run.rows[:1], run.rooms[:1])).ids(run.slice), dialogue(below).ids(run.slice)
+    if not ids:
+        return None
+    count = len(_messages(run.rows[-1], run.rooms[-1], (), 0))
+    ends = (ids[0], ids[-1]), (last[-count], last[-1])
+    return reader.conversation_id(run.slice), Link(run.slice.path, *ends, _us(run.rows[0]), _us(run.rows[-1]))
+
+
+def _us(row: dict[str, Json]) -> int | None:
+    time = row.get("time")
+    return moment(time).us if isinstance(time, str) else None

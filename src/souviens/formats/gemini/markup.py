@@ -12,6 +12,7 @@ import re
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
 _ATTRIBUTE = re.compile(r"\b(href|alt)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
+_UNEVEN = ("  ", "\n", "\t", "\r", "\f")
 _SILENT = ("script", "style", "template")
 _BLOCKS = frozenset({"p", "div", "section", "article", "table", "blockquote", "hr", "h1", "h2", "h3", "h4", "h5", "h6"})
 _LISTS = ("ul", "ol")
@@ -59,7 +60,9 @@ class _Words:
 
     def say(self, text: str) -> None:
         if not self._pre:
-            text = _SPACES.sub(" ", text)
+            # Looked for first: a pattern that finds every single space is half of the reading of a page.
+            if any(map(text.__contains__, _UNEVEN)):
+                text = _SPACES.sub(" ", text)
             text = text.lstrip(" ") if self._breaks else text
         if text:
             self._put(text)

@@ -7,6 +7,7 @@ A time is read only where it can be read in one way. Abbreviations that several 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from souviens.canon import Instant, rfc3339, unknown
 
@@ -50,6 +51,7 @@ def looks_like_time(text: str) -> bool:
     return match is not None and re.search(r"\b[12]\d{3}\b|[12]\d{3}年", text[: match.start("hour")]) is not None
 
 
+@lru_cache(maxsize=1024)  # a prompt and its answer have one time
 def moment(given: str) -> Instant:
     """A time as it stands on a page, or unknown with the reason."""
     instant = rfc3339(given)

@@ -25,7 +25,7 @@ from souviens.records import Json, Reading
 
 NAME = "openwebui"
 TITLE = "Open WebUI chats"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 WORDS = {
     "message": "text",

@@ -141,9 +141,14 @@ def _message(fields: Fields, desk: Desk) -> Draft:
     said = parts.said(fields, desk)
     said += [parts.file(file, desk) for file in fields.items("files")]
     said += parts.sources([*fields.items("sources"), *fields.items("citations")], desk)
-    person = fields.left.get("user")
-    name = person.get("name") if isinstance(person, dict) else None
-    return Draft(role, time, said, author=name if isinstance(name, str) and name else None, model=model)
+    return Draft(role, time, said, author=_author(fields), model=model)
+
+
+def _author(fields: Fields) -> str | None:
+    """Who spoke: the account, where the export names it, or what our own writer kept of it."""
+    named = ((fields.left.get("user"), "name"), (fields.left.get("souviens"), "author"))
+    names = [held.get(key) for held, key in named if isinstance(held, dict)]
+    return next((name for name in names if isinstance(name, str) and name), None)
 
 
 def _time(fields: Fields) -> Instant:

@@ -44,7 +44,7 @@ from souviens.records import (
 
 CARRIES = (
     "whole conversations with every branch",
-    "models and times",
+    "models and times; the name of who spoke, which Open WebUI keeps and does not show",
     "reasoning, tool calls and their results, inside the answer they led to",
     "citations as sources, links, names of attachments; parts of unknown kind as JSON",
     "project names as tags",
@@ -77,7 +77,7 @@ def write(chosen: Chosen) -> Written:
             "older_version": "only the current version of a message is written",
             "extra_field": "a field of the provider that Open WebUI does not have",
             "edit_time": "a message has one time",
-            "author": "a message has a role and a model, no author's name",
+            "author": "an empty name, or one of an answer that several messages make up",
             "citation_span": "a source belongs to a message, not to a span of it",
             "attachment": "no message points to it",
             "topic": "no chosen conversation belongs to it, or it has no name to make a tag of",
@@ -201,9 +201,13 @@ class _Chat:
                 self.account.lose("role", "written as an answer: Open WebUI knows the roles user and assistant")
         merged = len(turn.messages) - 1
         self.account.lose("message_boundary", "messages merged into one answer (their ids are kept under `souviens`)", merged)
-        if merged or not turn.dated:
+        # A key that Open WebUI does not know is stored with the rest, and comes back with its export.
+        author = turn.messages[0].author if not merged else None
+        self.account.carry("author", int(bool(author)))
+        if merged or author or not turn.dated:
             value["souviens"] = {
                 "messages": [message.provider_id or message.id for message in turn.messages],
+                **({"author": author} if author else {}),
                 **({} if turn.dated else {"time": "unknown"}),
             }
         return value

@@ -75,7 +75,7 @@ _TABLE = {
     "el": """ο η το οι τα του της των τον την ενα μια και η αλλα αν σε στο στη στην στον με για απο ως ειναι ηταν εχω εχει ειχα εγω
         μου με εσυ σου αυτος αυτη αυτο μας σας τους τι ποιος ποια ποιο ποτε που γιατι πως ποσο δεν μη να θα""",
 }
-_LANGUAGES = [frozenset(map(plain, words.split())) for words in _TABLE.values()]
+_LANGUAGES = {name: frozenset(map(plain, words.split())) for name, words in _TABLE.items()}
 
 
 def common(words: Iterable[str]) -> frozenset[str]:
@@ -85,6 +85,14 @@ def common(words: Iterable[str]) -> frozenset[str]:
     only what all of them call common.
     """
     asked = set(words)
-    known = [asked & language for language in _LANGUAGES]
+    known = [asked & language for language in _LANGUAGES.values()]
     most = max(map(len, known))
     return frozenset.intersection(*(frozenset(found) for found in known if len(found) == most)) if most else frozenset()
+
+
+def language(words: Iterable[str]) -> str | None:
+    """The language that knows the most of a question's words, as a key of the table; None if several do, or none."""
+    asked = set(words)
+    known = {name: len(asked & language) for name, language in _LANGUAGES.items()}
+    best = [name for name, count in known.items() if count == max(known.values()) > 0]
+    return best[0] if len(best) == 1 else None
