@@ -29,6 +29,7 @@ PROMISED = {
     "souviens list": "conversations memories topics sources",
     "souviens map": "conversations messages single first last topics parts",
     "souviens show TOPIC": "automatic extract thread messages first last",
+    "souviens show ID --links": "links",
     "souviens recall QUESTION": "query items encoder seconds note",
     "souviens context QUESTION": "standing evidence tokens text note",
     "souviens move --to TARGET": "target written carried lost",
@@ -65,6 +66,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory, exports: Path) -> dict[str
     # The first node of such an export has no message: the second stands for all in the comparison.
     shown["messages"] = shown["messages"][1:]
     ask("souviens show MESSAGE", "show", shown["messages"][0]["id"])
+    ask("souviens show ID --links", "show", shown["messages"][0]["id"], "--links")
     for title, section in (("MEMORY", "memories"), ("TOPIC", "topics"), ("SOURCE", "sources")):
         ask(f"souviens show {title}", "show", listed[section][0]["id"])
     ask("souviens recall QUESTION", "recall", "how long with rye")

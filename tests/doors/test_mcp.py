@@ -14,7 +14,7 @@ import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
-from souviens.doors.mcp import PAGE, QUESTION, TEXT
+from souviens.doors.mcp import LINKS, PAGE, QUESTION, TEXT
 from tests.doors.conftest import PROGRAM, Desk
 from tests.doors.exports import CANARY, chatgpt_conversation, write_chatgpt
 
@@ -123,6 +123,34 @@ def test_read_a_topic_along_time(answers: dict[str, Any]) -> None:
     assert (topic["type"], topic["automatic"], topic["total"], topic["next"]) == ("topic", False, 1, None)
     assert topic["thread"][0]["episodes"][0]["text"].startswith("Où boire un café")
     assert topic["extract"][0]["message"] == topic["thread"][0]["episodes"][0]["message"]
+
+
+def test_read_says_what_a_thing_has_to_do_with_others(empty: Desk, tmp_path: Path) -> None:
+    """Over the real protocol: at most LINKS of them, each with its reason, within a result's size."""
+    empty("init", "--no-recovery")
+    things = ["Bootstrap 5.3.0"] * 6 + ["app/forms.py"] * 6
+    later = [
+        chatgpt_conversation(f"n{n}", f"Site {n}", [f"Page {n} needs {thing}?", "Yes."], start=1.76e9 + 86_400 * n)
+        for n, thing in enumerate(things)
+    ]
+    first = chatgpt_conversation("a", "Gallery", ["The gallery shows 8 cards with Bootstrap 5.3.0.", "Good."])
+    said = "I increased the gallery to 10 cards with Bootstrap 5.3.0 in app/forms.py."
+    second = chatgpt_conversation("b", "More", [said, "Fine."], start=1.78e9)
+    empty("add", write_chatgpt(tmp_path / "e.zip", [first, second, *later]), "--no-encode")
+    rows = {row["title"]: row["id"] for row in empty("list", "--json").document["conversations"]}
+    about = [empty("show", rows[title], "--json").document["path"][1] for title in ("Gallery", "More")]
+    words = "These two are one decision. " + "x" * TEXT
+    memory = empty("remember", words, "--about", about[0], "--about", about[1], "--json").document["id"]
+    message, later_one, kept = called(empty, ("read", {"id": about[1]}), ("read", {"id": about[0]}), ("read", {"id": memory}))
+
+    assert len(message["links"]) == LINKS
+    assert set(message["links"][0]) == {"type", "kind", "id", "strength", "reason", "time", "quote"}
+    assert [link["id"] for link in message["links"] if link["type"] == "supersedes"] == [about[0]]
+    assert [link["id"] for link in later_one["links"] if link["type"] == "superseded_by"] == [about[1]]
+    (linked,) = [link for link in message["links"] if link["type"] == "linked"]
+    assert linked["reason"].startswith('you said: "These two are one decision.')
+    assert {link["id"] for link in kept["links"] if link["type"] == "evidence"} == set(about)
+    assert len(json.dumps(message)) < PAGE
 
 
 def test_long_things_come_in_pages_that_lose_nothing(empty: Desk, tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ _TABLE: dict[str, dict[str, str]] = {
         "ended": r"no longer|not any ?more|(?:don|doesn|won|isn)['’]t \w+ (?:\w+ )?any ?more|stopped|quit|gave up|used to"
         r"|cancell?ed",
         "denied": r"never|(?:have|has|had)(?: not|n['’]t)(?: yet| ever)?(?! been able)|(?:do|does|did)(?: not"
-        r"|n['’]t) (?:have|use|own|like|eat|drink"
-        r"|live|work|play|speak|drive|smoke|know how)|no (?:prior |previous )?experience",
+        r"|n['’]t) (?:use|own|like|eat|drink"
+        r"|live|work|play|speak|drive|smoke)|no (?:prior |previous )?experience",
         "done": r"i['’]ve|(?:i|we) have (?!an? |the |to |no |my |some )|we['’]ve|(?:he|she|it)['’]s been|has been"
         r"|have been|had|did|met|went|bought|wrote|took|made|got|spent"
         r"|began|since|(?!(?:excited|interested|worried|confused|stressed|need|indeed|based|related|involved|overwhelmed"

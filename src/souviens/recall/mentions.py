@@ -274,6 +274,9 @@ def _amounts(text: str) -> Iterator[Mention]:
             head = unit = ""
         if currency or unit:
             words = f"{currency}{number}{scale}".strip() if currency else match[0].strip()
+            last = words.rpartition(" ")[2]
+            if words.count(" ") > 1 and plain(last) in common([plain(last)]):  # "8 cards with"
+                words = words.rpartition(" ")[0]
             yield Mention("amount", words, key_of(words), match.start())
 
 

@@ -98,7 +98,8 @@ def _told(told: Told, message: Message) -> Told:
 
 
 def of_conversation(conversation: Conversation, type: Type, strength: float, reason: str) -> Reference:
-    said = next((spoken(m) for m in conversation.messages if m.role == "user" and spoken(m).strip()), "")
+    shown = (m for m in conversation.messages if m.role == "user" and m.visibility == "visible")
+    said = next((text for m in shown if (text := spoken(m)).strip()), "")
     strength = round(min(1.0, max(0.0, strength)), 3)
     quote = conversation.head.title or short(said)
     return Reference(type, "conversation", conversation.id, strength, reason, utc(conversation.head.created.us), quote)
