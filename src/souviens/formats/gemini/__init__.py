@@ -1,7 +1,7 @@
 """Gemini: what Google Takeout gives out of it. Takeout knows no chats, only what an account did and when (My Activity).
 
     activity.py    rows of My Activity, and which came before which
-    rows.py        My Activity as JSON
+    rows.py        which of them are one slice, and what an erasure blanks
     pages.py       My Activity as HTML, which is what Takeout writes unless it is asked for JSON
     workspace.py   Gemini in Gmail, Docs and Sheets: conversations
     gems.py        gems
@@ -35,7 +35,7 @@ NAME = "gemini"
 TITLE = "Gemini (Google Takeout)"
 READER = 2
 SUPPORT = "real"
-PLAIN = frozenset({"cell", "gem"})
+PLAIN = frozenset({"cell", "cells", "gem"})
 GUIDE = Guide(
     get=(
         "takeout.google.com > Deselect all > My Activity",
@@ -116,7 +116,7 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
         return
     with entry.open() as stream:
         if kind == "page":
-            yield from pages.cut_page(stream, entry.name)
+            yield from rows.cut_cells(stream, entry.name)
         elif kind == "workspace":
             yield from cut_elements(stream, path=entry.name, kind="workspace")
         else:
@@ -132,7 +132,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         return gems.read(slice)
     if slice.kind == "workspace":
         return workspace.CONVERSATIONS.read(slice, sidecars)
-    if slice.kind == "cell" and not _is_utf8(slice.data):
+    if slice.kind in ("cell", rows.CELLS) and not rows.is_utf8(slice.data):
         return refused(slice, NOT_UTF8)
     return activity.read(rows.opened(slice), sidecars)
 
@@ -144,7 +144,7 @@ def locations(slice: Slice) -> Locations:
     if slice.kind == "workspace":
         return workspace.CONVERSATIONS.locations(slice)
     run = rows.opened(slice)
-    if slice.kind == rows.RUN:
+    if slice.kind in (rows.RUN, rows.CELLS):
         return {id: places[0] for id, places in rows.places(run).items()}
     at = activity.dialogue(run).locations(run.slice)
     if slice.kind == "row":
@@ -161,7 +161,7 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
     if slice.kind == "workspace":
         return []
     run = rows.opened(slice)
-    if slice.kind == rows.RUN:
+    if slice.kind in (rows.RUN, rows.CELLS):
         return [place for id, places in rows.places(run).items() if id in ids for place in places[1:]]
     at = activity.dialogue(run).locations(run.slice)
     if not any(at.get(id) == (PROMPT,) for id in ids):
@@ -173,13 +173,5 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
 
 
 def value(slice: Slice) -> Json:
-    """What a row of a page or a gem says, as JSON."""
-    return gems.value(slice.data) if slice.kind == "gem" else pages.row_of(slice.data)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    """What rows of a page or a gem say, as JSON."""
+    return gems.value(slice.data) if slice.kind == "gem" else rows.opened(slice).slice.value
