@@ -124,9 +124,10 @@ def of_conversation(row: dict[str, Json], before: dict[str, Json] | None = None)
 
 
 class Joined(dict[str, Json]):
-    """The rows of a run as one value: what all of them say of their conversation, and the rows."""
+    """The rows of a run as one value: what all of them say of their conversation, and the rows. pieces: the bytes of each."""
 
-    def __init__(self, rows: list[dict[str, Json]]) -> None:
+    def __init__(self, rows: list[dict[str, Json]], pieces: list[bytes]) -> None:
+        self.pieces = pieces
         first = rows[0] if rows else {}
         super().__init__({name: first[name] for name in first if name in _OF_ROW and name != "time"})
         self[ROWS] = rows
@@ -362,17 +363,17 @@ def link_of(run: Run) -> tuple[str, Link] | None:
     """(conversation id, link) of a run; None if it names no conversation."""
     if not run.rows or len(_named(run.rows[0])) != 1:
         return None
-    below = Run(run.slice, run.rows[-1:], run.rooms[-1:])
-    key = _key(below.rows[0], below.rooms[0])
-    if any(row.get("time") == key[0] and _key(row, room) == key for row, room in zip(run.rows[:-1], run.rooms, strict=False)):
-        below = run  # ids of rows that are alike are counted
-    reader = dialogue(run)
-    ids, last = dialogue(Run(run.slice, run.rows[:1], run.rooms[:1])).ids(run.slice), dialogue(below).ids(run.slice)
+    rows, rooms = run.rows, run.rooms
+    last = _key(rows[-1], rooms[-1])
+    alike = any(row.get("time") == last[0] and _key(row, room) == last for row, room in zip(rows[1:-1], rooms[1:], strict=False))
+    # Ids of rows that are alike are counted, so that those of the last one can depend on all.
+    reader = dialogue(run if alike or len(rows) < 3 else Run(run.slice, [rows[0], rows[-1]], [rooms[0], rooms[-1]]))
+    ids = reader.ids(run.slice)
     if not ids:
         return None
-    count = len(_messages(run.rows[-1], run.rooms[-1], (), 0))
-    ends = (ids[0], ids[-1]), (last[-count], last[-1])
-    return reader.conversation_id(run.slice), Link(run.slice.path, *ends, _us(run.rows[0]), _us(run.rows[-1]))
+    first, count = (len(_messages(rows[place], rooms[place], (), 0)) for place in (0, -1))
+    ends = (ids[0], ids[first - 1]), (ids[-count], ids[-1])
+    return reader.conversation_id(run.slice), Link(run.slice.path, *ends, _us(rows[0]), _us(rows[-1]))
 
 
 def _us(row: dict[str, Json]) -> int | None:

@@ -100,7 +100,9 @@ def _run(held: list[Slice], between: list[bytes], kind: str) -> Iterator[Glue | 
         last, between[-1] = between[-1], b""
         data = b"".join(part for piece, behind in zip(held, between, strict=True) for part in (piece.data, behind))
         flaws = Flaws([twice for piece in held if piece.flaws for twice in piece.flaws.duplicates])
-        yield Slice(kind, held[0].path, held[0].where, data, Joined([piece.value for piece in held]), flaws)
+        yield Slice(
+            kind, held[0].path, held[0].where, data, Joined([piece.value for piece in held], [piece.data for piece in held]), flaws
+        )
         if last:
             yield Glue(last)
 
@@ -114,10 +116,12 @@ def opened(slice: Slice) -> Run:
         row = slice.value if isinstance(slice.value, dict) else pages.row_of(slice.data)
         return Run(Slice(slice.kind, slice.path, slice.where, slice.data, row, Flaws()), [row], [pages.room_of(slice.data)])
     if slice.kind == CELLS:
-        cells = pages.rows_in(slice.data)
-        rooms = [pages.room_of(data) for _, data in cells]
-        value = slice.value if isinstance(slice.value, Joined) else Joined([pages.row_of(data) for _, data in cells])
-        return Run(Slice(slice.kind, slice.path, slice.where, slice.data, value, Flaws()), value[ROWS], rooms)
+        value = slice.value
+        if not isinstance(value, Joined):
+            cells = [data for _, data in pages.rows_in(slice.data)]
+            value = Joined(list(map(pages.row_of, cells)), cells)
+        slice = Slice(slice.kind, slice.path, slice.where, slice.data, value, Flaws())
+        return Run(slice, value[ROWS], list(map(pages.room_of, value.pieces)))
     if slice.kind != RUN:
         slice = loaded(slice)
         return Run(slice, [slice.value], [_room(slice.data)]) if isinstance(slice.value, dict) else Run(slice, [], [])
@@ -126,12 +130,10 @@ def opened(slice: Slice) -> Run:
     if not isinstance(slice.value, Joined):
         return Run(slice, [], [])
     rows = slice.value[ROWS]
-    rooms = []
-    for row, raw in zip(rows, _elements(slice.data), strict=True):
-        rooms.append(_room_of_title(raw))
+    for row, raw in zip(rows, slice.value.pieces, strict=True):
         if row.get(ANSWER) == [] and _ANSWER_LEFT.search(raw):
             row[ANSWER] = None
-    return Run(slice, rows, rooms)
+    return Run(slice, rows, list(map(_room_of_title, slice.value.pieces)))
 
 
 def _loaded(slice: Slice) -> Slice:
@@ -142,7 +144,7 @@ def _loaded(slice: Slice) -> Slice:
         return Slice(slice.kind, slice.path, slice.where, slice.data, None, None, str(error))
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         return Slice(slice.kind, slice.path, slice.where, slice.data, None, None, "not a run of rows")
-    return Slice(slice.kind, slice.path, slice.where, slice.data, Joined(value), flaws)
+    return Slice(slice.kind, slice.path, slice.where, slice.data, Joined(value, _elements(slice.data)), flaws)
 
 
 def _elements(data: bytes) -> list[bytes]:
