@@ -187,6 +187,21 @@ def test_rows_that_say_different_things_of_their_conversation_are_no_run(tmp_pat
     assert [sorted({"details", "titleUrl"} & c.head.extra.keys()) for c in found] == [["details"], ["titleUrl"]]
 
 
+@pytest.mark.parametrize("case", ["takeout", "page.html"])
+def test_rows_that_an_older_reader_cut_one_by_one_hang_where_those_of_runs_do(case: str) -> None:
+    with open_delivery(CASES / case) as delivery:
+        aside, runs, alone = gemini.sidecars(delivery), {}, {}
+        for entry in delivery.entries:
+            for piece in gemini.cut(entry) if gemini.plan(delivery).get(entry.name) == "cut" else ():
+                if isinstance(piece, Slice) and piece.kind in ("rows", "cells"):
+                    runs |= {m.id: (m.parent, m.hash) for c in gemini.read(piece, aside).conversations for m in c.messages}
+                    for data in piece.value.pieces:
+                        row = Slice({"rows": "row", "cells": "cell"}[piece.kind], piece.path, "", data)
+                        alone |= {m.id: (m.parent, m.hash) for c in gemini.read(row, aside).conversations for m in c.messages}
+    assert len(runs) > 3
+    assert alone == runs
+
+
 def test_rows_of_one_time_and_length_stay_two_in_a_run(tmp_path: Path) -> None:
     (found,) = read(write(tmp_path / "a.json", [row("Prompted b", **linked("aaaaaaaa")), row("Prompted a", **linked("aaaaaaaa"))]))
     assert sorted(text for _, text in said(found.messages)) == ["a", "b"]

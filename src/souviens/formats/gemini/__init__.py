@@ -18,7 +18,7 @@ reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from io import BytesIO
 from itertools import islice
 
@@ -27,7 +27,7 @@ from souviens.formats import Bytes, Guide, Locations, Place
 from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8
 from souviens.formats.gemini import activity, gems, pages, rows, workspace
-from souviens.formats.gemini.activity import ANSWER, PROMPT, Chain
+from souviens.formats.gemini.activity import ANSWER, PROMPT, Chain, Run
 from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import Json, Reading, Treatment
 
@@ -100,12 +100,19 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
 
 def sidecars(delivery: Delivery) -> dict[str, Json]:
     """Which run of rows came before which, and the names of all files, for attachments."""
-    chain = Chain()
+    chain = _chain(delivery, lambda run: [run])
+    return {"chain": chain, "files": frozenset(entry.name for entry in delivery.entries)}
+
+
+def _chain(delivery: Delivery, links: Callable[[Run], list[Run]]) -> Chain:
+    """The chain of what `links` makes of each run."""
+    chain = Chain(lambda: _chain(delivery, activity.apart))
     for entry in delivery.entries:
         if _kind(entry, delivery.peek(entry)) in ("rows", "page"):
             slices = (piece for piece in cut(entry) if isinstance(piece, Slice))
-            chain.add(link for piece in slices if (link := activity.link_of(rows.opened(piece))))
-    return {"chain": chain.closed(), "files": frozenset(entry.name for entry in delivery.entries)}
+            found = (one for piece in slices for one in links(rows.opened(piece)))
+            chain.add(link for one in found if (link := activity.link_of(one)))
+    return chain.closed()
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
