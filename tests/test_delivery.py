@@ -312,6 +312,12 @@ def test_a_file_that_grew_or_shrank_since(tmp_path: Path) -> None:
         (make_zip([]), "empty zip"),
         (b"PK\x03\x04", "cut off"),
     ],
+    ids=[
+        "nothing",
+        "cut off zip",
+        "empty zip",
+        "cut off mark",
+    ],  # not the bytes: those of a zip hold the time
 )
 def test_nothing_to_take_in(tmp_path: Path, data: bytes, word: str) -> None:
     with pytest.raises(SourceError, match=word) as caught, open_delivery(saved(tmp_path, data)):

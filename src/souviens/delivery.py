@@ -61,6 +61,7 @@ class Entry:
     size: int
     directory: Json
     open: Callable[[], BinaryIO]
+    _seen: list[Peek] = field(default_factory=list, compare=False, repr=False)  # what `peek` saw, once it was asked
 
     def head(self, n: int = 65536) -> bytes:
         with self.open() as stream:
@@ -110,13 +111,10 @@ class Delivery:
     sha256: str = ""
     bytes: int = 0
     directory: Json = None
-    _peeks: dict[str, Peek] = field(default_factory=dict)
 
     def peek(self, entry: Entry) -> Peek:
-        """The beginning of one of its files. Looked at once, however many readers ask."""
-        if entry.name not in self._peeks:
-            self._peeks[entry.name] = peek(entry)
-        return self._peeks[entry.name]
+        """The beginning of one of its files."""
+        return peek(entry)
 
     def entry(self, name: str) -> Entry | None:
         return next((entry for entry in self.entries if entry.name == name), None)
@@ -131,7 +129,14 @@ class Delivery:
 
 
 def peek(entry: Entry) -> Peek:
-    """What the beginning of a file shows. Damage is no error here: it shows as "unreadable" or "binary"."""
+    """What the beginning of a file shows; looked at once, however many readers ask. Damage is no error here: it shows as
+    "unreadable" or "binary"."""
+    if not entry._seen:
+        entry._seen.append(_peek(entry))
+    return entry._seen[0]
+
+
+def _peek(entry: Entry) -> Peek:
     try:
         head = entry.head()
     except SourceError:

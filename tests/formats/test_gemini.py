@@ -162,6 +162,58 @@ def test_a_later_export_of_the_same_rows_adds_only_what_is_new(vault: Vault, tmp
     assert [text for _, text in said(whole.messages)] == ["1", "a", "2", "b"]
 
 
+def test_rows_of_one_link_that_stand_together_are_one_slice(tmp_path: Path) -> None:
+    one, other = linked("aaaaaaaa"), linked("bbbbbbbb")
+    rows = [row("Prompted 4", "2026-05-06T07:04:00Z", **one), row("Prompted 3", "2026-05-06T07:03:00Z", **one)]
+    rows += [row("Prompted x", "2026-05-06T07:02:00Z", **other), row("Prompted 1", "2026-05-06T07:01:00Z", "<p>a</p>", **one)]
+    with open_delivery(write(tmp_path / "a.json", rows)) as delivery:
+        found = [(slice.kind, len(reading.conversations[0].messages)) for slice, reading in readings(gemini, delivery)]
+    assert found == [("rows", 2), ("rows", 1), ("rows", 2)]
+
+
+def test_runs_of_one_conversation_hang_on_one_another(vault: Vault, tmp_path: Path) -> None:
+    one, other = linked("aaaaaaaa"), linked("bbbbbbbb")
+    rows = [row("Prompted 3", "2026-05-06T07:03:00Z", **one), row("Prompted 2", "2026-05-06T07:02:30Z", **one)]
+    rows += [row("Prompted x", "2026-05-06T07:02:00Z", **other), row("Prompted 1", "2026-05-06T07:01:00Z", "<p>a</p>", **one)]
+    take_in(vault, write(tmp_path / "a.json", rows))
+    whole = next(c for c in stored(vault) if c.provider_id == "aaaaaaaa")
+    assert [text for _, text in said(active_path(whole))] == ["1", "a", "2", "3"]
+
+
+def test_rows_that_say_different_things_of_their_conversation_are_no_run(tmp_path: Path) -> None:
+    rows = [row("Prompted 2", **linked("aaaaaaaa")), row("Prompted 1", titleUrl=APP + "aaaaaaaa")]
+    found = read(write(tmp_path / "a.json", rows))
+    assert len({c.id for c in found}) == 1
+    assert [sorted({"details", "titleUrl"} & c.head.extra.keys()) for c in found] == [["details"], ["titleUrl"]]
+
+
+@pytest.mark.parametrize("case", ["takeout", "page.html"])
+def test_rows_that_an_older_reader_cut_one_by_one_hang_where_those_of_runs_do(case: str) -> None:
+    with open_delivery(CASES / case) as delivery:
+        aside, runs, alone = gemini.sidecars(delivery), {}, {}
+        for entry in delivery.entries:
+            for piece in gemini.cut(entry) if gemini.plan(delivery).get(entry.name) == "cut" else ():
+                if isinstance(piece, Slice) and piece.kind in ("rows", "cells"):
+                    runs |= {m.id: (m.parent, m.hash) for c in gemini.read(piece, aside).conversations for m in c.messages}
+                    for data in piece.value.pieces:
+                        row = Slice({"rows": "row", "cells": "cell"}[piece.kind], piece.path, "", data)
+                        alone |= {m.id: (m.parent, m.hash) for c in gemini.read(row, aside).conversations for m in c.messages}
+    assert len(runs) > 3
+    assert alone == runs
+
+
+def test_rows_of_one_time_and_length_stay_two_in_a_run(tmp_path: Path) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row("Prompted b", **linked("aaaaaaaa")), row("Prompted a", **linked("aaaaaaaa"))]))
+    assert sorted(text for _, text in said(found.messages)) == ["a", "b"]
+    assert len({m.id for m in found.messages}) == 2
+
+
+def test_a_row_for_which_an_erasure_would_not_leave_json_is_a_slice_of_its_own(tmp_path: Path) -> None:
+    rows = [row("Prompted 2", liked=True, **linked("aaaaaaaa")), row("Prompted 1", **linked("aaaaaaaa"))]
+    with open_delivery(write(tmp_path / "a.json", rows)) as delivery:
+        assert [slice.kind for slice, _ in readings(gemini, delivery)] == ["row", "rows"]
+
+
 # --- what a row says --------------------------------------------------------------------------------------------------
 
 
@@ -317,6 +369,25 @@ def test_an_erased_prompt_takes_its_attachments_along_and_leaves_the_answer(vaul
     assert {m.id: m.hash for c in stored(vault) for m in c.messages} == kept
     slices = b"".join(vault.store.slice(id)[0] for id in vault.store.slices())
     assert not any(name.encode() in slices for name in names)
+
+
+def test_what_is_erased_in_a_run_leaves_json_and_every_other_message(vault: Vault, tmp_path: Path) -> None:
+    words = ['oak \\ "leaf"', "ash é", "elm"]
+    rows = [
+        row(f"Prompted {word}", f"2026-05-06T07:0{n}:00Z", f"<p>{word} answered</p>", imageFile=f"{n}.png", **linked("aaaaaaaa"))
+        for n, word in enumerate(words)
+    ]
+    receipt = take_in(vault, write(tmp_path / "a.json", rows))
+    (whole,) = stored(vault)
+    before = {m.id: (m.hash, m.parent) for m in whole.messages}
+    for gone in (whole.messages[0], whole.messages[3]):  # the first prompt, the second answer
+        erase(vault, [gone.id])
+        del before[gone.id]
+        (left,) = stored(vault)
+        assert {m.id: (m.hash, m.parent) for m in left.messages} == before
+    back = json.loads(Path(give_back(vault, receipt.id, tmp_path / "back").path).read_bytes())
+    assert [one["title"].strip() for one in back] == ["", "Prompted ash é", "Prompted elm"]
+    assert [bool(one["safeHtmlItem"]) for one in back] == [True, False, True]
 
 
 # --- words and times --------------------------------------------------------------------------------------------------

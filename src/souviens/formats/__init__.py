@@ -18,8 +18,10 @@ and, to be readable,
 
 beside that, where there is something to say,
 
-    PLAIN: frozenset[str]                                kinds of slices that are not JSON: places in them are Bytes,
-                                                         and `value(slice)` says what one says as JSON, for the law of the readers
+    PLAIN: frozenset[str]                                kinds of slices that are not JSON: places in them are Bytes, a hole is
+                                                         spaces, and `value(slice)` says what one says as JSON, for the law of the
+                                                         readers. (Several JSON values with commas between them are no such kind:
+                                                         places are Bytes too, but null has to stand where the slice was.)
     SUPPORT: str                                         how sure we are of it, one of SUPPORT_LEVELS; "samples" if it is not said
     WORDS: dict[str, str]                                the provider's words for which records have a word of their own
     GUIDE: Guide                                         how to get one's export there and bring ours in, in its own menu words

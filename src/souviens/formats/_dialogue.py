@@ -243,7 +243,9 @@ class Dialogue:
     def _message(self, place: int, node: Node, ids: list[str], repeats: dict[int, int], flaws: _Damage, desk: Desk) -> Message:
         fields = Fields(node.value)
         draft = self.message(fields, desk)
-        extra = {**draft.extra, **fields.rest(self.known_message, desk.path, desk.unknown)}
+        extra = fields.rest(self.known_message, desk.path, desk.unknown)
+        if draft.extra:
+            extra = {**draft.extra, **extra}
         if place in repeats:
             note(extra, "repeated_id", repeats[place])
         if place in flaws.surrogates:

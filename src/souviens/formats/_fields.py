@@ -29,8 +29,11 @@ class Fields:
     def text(self, *keys: str) -> str:
         """The first string under these keys that says something, "" if none does. Empty strings on the way are taken too."""
         for key in keys:
-            if isinstance(self.left.get(key), str) and (value := self.left.pop(key)):
-                return str(value)
+            value = self.left.get(key)
+            if isinstance(value, str):
+                del self.left[key]
+                if value:
+                    return value
         return ""
 
     def optional(self, *keys: str) -> str | None:

@@ -392,10 +392,16 @@ def _head(slice: Slice, title: str, rows: list[Row], fields: Fields, desk: Desk)
 
 def _message(layout: Layout, fields: Fields, desk: Desk) -> Draft:
     fields.left.pop(layout.title, None)
-    time, text, author = _moment(fields.text(layout.time)), fields.text(layout.text), fields.text(layout.author)
-    role = _ROLES.get(author.lower(), "assistant" if "CreatedAt" in layout.columns else author.lower())
-    own_name = author if author and author not in WORDS and author != "user" else None
-    return Draft(role if layout.author else "user", time, [Text(text)] if text else [], author=own_name)
+    time, text = _moment(fields.text(layout.time)), fields.text(layout.text)
+    role, own_name = _speaker(fields.text(layout.author), "CreatedAt" in layout.columns) if layout.author else ("user", None)
+    return Draft(role, time, [Text(text)] if text else [], author=own_name)
+
+
+@lru_cache(maxsize=256)  # a file knows two
+def _speaker(author: str, is_chats: bool) -> tuple[str, str | None]:
+    """(role, name beside it) of who said something. In the table of chats whoever is not the person is Copilot."""
+    role = _ROLES.get(author.lower(), "assistant" if is_chats else author.lower())
+    return role, author if author and author not in WORDS and author != "user" else None
 
 
 @lru_cache(maxsize=4096)  # asked for again when the run that a row is of is read

@@ -1,7 +1,7 @@
 """Gemini: what Google Takeout gives out of it. Takeout knows no chats, only what an account did and when (My Activity).
 
     activity.py    rows of My Activity, and which came before which
-    rows.py        My Activity as JSON
+    rows.py        which of them are one slice, and what an erasure blanks
     pages.py       My Activity as HTML, which is what Takeout writes unless it is asked for JSON
     workspace.py   Gemini in Gmail, Docs and Sheets: conversations
     gems.py        gems
@@ -18,7 +18,7 @@ reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from io import BytesIO
 from itertools import islice
 
@@ -27,7 +27,7 @@ from souviens.formats import Bytes, Guide, Locations, Place
 from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8
 from souviens.formats.gemini import activity, gems, pages, rows, workspace
-from souviens.formats.gemini.activity import ANSWER, PROMPT, Chain
+from souviens.formats.gemini.activity import ANSWER, PROMPT, Chain, Run
 from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import Json, Reading, Treatment
 
@@ -35,7 +35,7 @@ NAME = "gemini"
 TITLE = "Gemini (Google Takeout)"
 READER = 2
 SUPPORT = "real"
-PLAIN = frozenset({"cell", "gem"})
+PLAIN = frozenset({"cell", "cells", "gem"})
 GUIDE = Guide(
     get=(
         "takeout.google.com > Deselect all > My Activity",
@@ -100,12 +100,19 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
 
 def sidecars(delivery: Delivery) -> dict[str, Json]:
     """Which run of rows came before which, and the names of all files, for attachments."""
-    chain = Chain()
+    chain = _chain(delivery, lambda run: [run])
+    return {"chain": chain, "files": frozenset(entry.name for entry in delivery.entries)}
+
+
+def _chain(delivery: Delivery, links: Callable[[Run], list[Run]]) -> Chain:
+    """The chain of what `links` makes of each run."""
+    chain = Chain(lambda: _chain(delivery, activity.apart))
     for entry in delivery.entries:
         if _kind(entry, delivery.peek(entry)) in ("rows", "page"):
             slices = (piece for piece in cut(entry) if isinstance(piece, Slice))
-            chain.add(link for piece in slices if (link := activity.link_of(rows.opened(piece))))
-    return {"chain": chain.closed(), "files": frozenset(entry.name for entry in delivery.entries)}
+            found = (one for piece in slices for one in links(rows.opened(piece)))
+            chain.add(link for one in found if (link := activity.link_of(one)))
+    return chain.closed()
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
@@ -116,7 +123,7 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
         return
     with entry.open() as stream:
         if kind == "page":
-            yield from pages.cut_page(stream, entry.name)
+            yield from rows.cut_cells(stream, entry.name)
         elif kind == "workspace":
             yield from cut_elements(stream, path=entry.name, kind="workspace")
         else:
@@ -132,7 +139,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         return gems.read(slice)
     if slice.kind == "workspace":
         return workspace.CONVERSATIONS.read(slice, sidecars)
-    if slice.kind == "cell" and not _is_utf8(slice.data):
+    if slice.kind in ("cell", rows.CELLS) and not rows.is_utf8(slice.data):
         return refused(slice, NOT_UTF8)
     return activity.read(rows.opened(slice), sidecars)
 
@@ -144,7 +151,7 @@ def locations(slice: Slice) -> Locations:
     if slice.kind == "workspace":
         return workspace.CONVERSATIONS.locations(slice)
     run = rows.opened(slice)
-    if slice.kind == rows.RUN:
+    if slice.kind in (rows.RUN, rows.CELLS):
         return {id: places[0] for id, places in rows.places(run).items()}
     at = activity.dialogue(run).locations(run.slice)
     if slice.kind == "row":
@@ -161,7 +168,7 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
     if slice.kind == "workspace":
         return []
     run = rows.opened(slice)
-    if slice.kind == rows.RUN:
+    if slice.kind in (rows.RUN, rows.CELLS):
         return [place for id, places in rows.places(run).items() if id in ids for place in places[1:]]
     at = activity.dialogue(run).locations(run.slice)
     if not any(at.get(id) == (PROMPT,) for id in ids):
@@ -173,13 +180,5 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
 
 
 def value(slice: Slice) -> Json:
-    """What a row of a page or a gem says, as JSON."""
-    return gems.value(slice.data) if slice.kind == "gem" else pages.row_of(slice.data)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    """What rows of a page or a gem say, as JSON."""
+    return gems.value(slice.data) if slice.kind == "gem" else rows.opened(slice).slice.value

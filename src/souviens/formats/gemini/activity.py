@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -27,7 +27,7 @@ from souviens.formats._fields import Fields, note
 from souviens.formats.gemini.markup import plain_text
 from souviens.formats.gemini.moments import moment
 from souviens.jsonspan import Slice
-from souviens.records import Conversation, Head, Json, Message, Opaque, Part, Reading, Text
+from souviens.records import Conversation, Head, Json, Opaque, Part, Reading, Text
 
 _PRODUCTS = re.compile(r"gemini|\bbard\b", re.IGNORECASE)
 _HOST = re.compile(r"https?://(?:gemini|bard)\.google\.com/(?:u/\d+/)?(?:app/(?:c/)?([\w-]+))?")
@@ -124,9 +124,10 @@ def of_conversation(row: dict[str, Json], before: dict[str, Json] | None = None)
 
 
 class Joined(dict[str, Json]):
-    """The rows of a run as one value: what all of them say of their conversation, and the rows."""
+    """The rows of a run as one value: what all of them say of their conversation, and the rows. pieces: the bytes of each."""
 
-    def __init__(self, rows: list[dict[str, Json]]) -> None:
+    def __init__(self, rows: list[dict[str, Json]], pieces: list[bytes]) -> None:
+        self.pieces = pieces
         first = rows[0] if rows else {}
         super().__init__({name: first[name] for name in first if name in _OF_ROW and name != "time"})
         self[ROWS] = rows
@@ -165,7 +166,8 @@ def read(run: Run, sidecars: Json) -> Reading:
     reader = dialogue(run)
     upward = reader.conversation_id(run.slice) in chain.upward
     reading = (dialogue(run, upward) if upward else reader).read(run.slice, sidecars)
-    return replace(reading, conversations=tuple(map(chain.hung, reading.conversations)))
+    is_row = not isinstance(run.slice.value, Joined)
+    return replace(reading, conversations=tuple(chain.hung(found, is_row=is_row) for found in reading.conversations))
 
 
 def prompt_fields(row: dict[str, Json]) -> list[str]:
@@ -311,8 +313,10 @@ class Link(NamedTuple):
 @dataclass
 class Chain:
     """The runs of a whole delivery by conversation: for every run the message before it, and which conversations' files are oldest
-    first."""
+    first. every_row: the same of its rows, which is asked for only where a linked row is a slice of its own: the first reader knew
+    no runs, and a vault may hold what it cut."""
 
+    every_row: Callable[[], Chain]
     runs: dict[str, list[Link]] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
     upward: set[str] = field(default_factory=set)
@@ -336,19 +340,24 @@ class Chain:
                     self.before[first[0]] = last[1]
         return self
 
-    def hung(self, conversation: Conversation) -> Conversation:
-        """The conversation of one run, hung on the run before it."""
+    @cached_property
+    def _rows(self) -> Chain:
+        return self.every_row()
+
+    def hung(self, conversation: Conversation, *, is_row: bool) -> Conversation:
+        """The conversation of one run, or of a row that is none, hung on what came before it."""
         runs = self.runs.get(conversation.id, ())
         if len(runs) < 2 and not any(link.above != link.below for link in runs):
             return conversation
         extra = dict(conversation.head.extra)
         note(extra, "graph", "file order")
         head = replace(conversation.head, extra=extra)
-        return replace(conversation, head=head, messages=tuple(map(self._hung, conversation.messages)))
-
-    def _hung(self, message: Message) -> Message:
-        before = self.before.get(message.id) if message.parent is None else None
-        return replace(message, parent=before) if before else message
+        before = self._rows.before if is_row else self.before
+        messages = [
+            replace(message, parent=before[message.id]) if message.parent is None and message.id in before else message
+            for message in conversation.messages
+        ]
+        return replace(conversation, head=head, messages=tuple(messages))
 
 
 def _overlap(earlier: Link, later: Link) -> bool:
@@ -358,21 +367,26 @@ def _overlap(earlier: Link, later: Link) -> bool:
     return bool(ends and starts) and max(ends) > min(starts)
 
 
+def apart(run: Run) -> list[Run]:
+    """The rows of a run, each as one of its own."""
+    return [Run(run.slice, [row], [room]) for row, room in zip(run.rows, run.rooms, strict=True)]
+
+
 def link_of(run: Run) -> tuple[str, Link] | None:
     """(conversation id, link) of a run; None if it names no conversation."""
     if not run.rows or len(_named(run.rows[0])) != 1:
         return None
-    below = Run(run.slice, run.rows[-1:], run.rooms[-1:])
-    key = _key(below.rows[0], below.rooms[0])
-    if any(row.get("time") == key[0] and _key(row, room) == key for row, room in zip(run.rows[:-1], run.rooms, strict=False)):
-        below = run  # ids of rows that are alike are counted
-    reader = dialogue(run)
-    ids, last = dialogue(Run(run.slice, run.rows[:1], run.rooms[:1])).ids(run.slice), dialogue(below).ids(run.slice)
+    rows, rooms = run.rows, run.rooms
+    last = _key(rows[-1], rooms[-1])
+    alike = any(row.get("time") == last[0] and _key(row, room) == last for row, room in zip(rows[1:-1], rooms[1:], strict=False))
+    # Ids of rows that are alike are counted, so that those of the last one can depend on all.
+    reader = dialogue(run if alike or len(rows) < 3 else Run(run.slice, [rows[0], rows[-1]], [rooms[0], rooms[-1]]))
+    ids = reader.ids(run.slice)
     if not ids:
         return None
-    count = len(_messages(run.rows[-1], run.rooms[-1], (), 0))
-    ends = (ids[0], ids[-1]), (last[-count], last[-1])
-    return reader.conversation_id(run.slice), Link(run.slice.path, *ends, _us(run.rows[0]), _us(run.rows[-1]))
+    first, count = (len(_messages(rows[place], rooms[place], (), 0)) for place in (0, -1))
+    ends = (ids[0], ids[first - 1]), (ids[-count], ids[-1])
+    return reader.conversation_id(run.slice), Link(run.slice.path, *ends, _us(rows[0]), _us(rows[-1]))
 
 
 def _us(row: dict[str, Json]) -> int | None:

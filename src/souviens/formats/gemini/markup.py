@@ -97,7 +97,8 @@ class _Words:
 
     def _break(self, lines: int) -> None:
         """At least so many line breaks."""
-        self._put("\n" * (lines - self._breaks))
+        if lines > self._breaks:
+            self._put("\n" * (lines - self._breaks))
 
     def _block(self, name: str, closing: bool) -> None:
         # A paragraph of a list item stays on the line of its mark.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 from souviens.formats.gemini.activity import ANSWER, PROMPT, UNDIVIDED, Room, is_gemini
@@ -18,7 +19,7 @@ from souviens.records import Json
 
 CHUNK = 1 << 20
 _LINE = 400  # bytes: no time takes more, whatever the language
-_ROW = re.compile(rb'(?=<div class="outer-cell)')
+_ROW = b'<div class="outer-cell'
 _DIV = re.compile(rb"<(/?)div\b[^<>]*>")
 _CELL = re.compile(rb'<div class="((?:header|content)-cell[^"<>]*)"[^<>]*>')
 _BREAK = re.compile(rb"<br\s*/?>")
@@ -49,27 +50,48 @@ class Cells(NamedTuple):
 
 
 def cut_page(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
-    """The rows of a page that are Gemini's; those of other products, and all between them, are glue."""
+    """The rows of a page that are Gemini's, each with what it says as its value; those of other products, and all between them, are
+    glue."""
     number = -1
     for piece in _pieces(stream):
-        end = _closing(piece) if piece.startswith(b'<div class="outer-cell') else 0
+        end = _closing(piece) if piece.startswith(_ROW) else 0
+        row = row_of(piece[:end]) if end else {}
         if end:
             number += 1
-        if end and is_gemini(row_of(piece[:end])):
-            yield Slice("cell", path, f"[{number}]", piece[:end])
+        if end and is_gemini(row):
+            yield Slice("cell", path, f"[{number}]", piece[:end], row)
             piece = piece[end:]
         if piece:
             yield Glue(piece)
+
+
+def rows_in(data: bytes) -> list[tuple[int, bytes]]:
+    """Where each row of a run begins, and its bytes."""
+    found, start = [], 0
+    for piece in _split(data):
+        if piece.startswith(_ROW):
+            found.append((start, piece[: _closing(piece)]))
+        start += len(piece)
+    return found
 
 
 def _pieces(stream: BinaryIO) -> Iterator[bytes]:
     """The page in pieces, a new one at every row."""
     held = b""
     while chunk := stream.read(CHUNK):
-        *whole, held = _ROW.split(held + chunk)
-        yield from filter(None, whole)
+        *whole, held = _split(held + chunk)
+        yield from whole
     if held:
         yield held
+
+
+def _split(data: bytes) -> list[bytes]:
+    """Some of a page, cut where rows begin."""
+    starts, here = [0], data.find(_ROW, 1)
+    while here > 0:
+        starts.append(here)
+        here = data.find(_ROW, here + 1)
+    return [data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
 
 
 def _closing(data: bytes, start: int = 0) -> int:
@@ -85,6 +107,7 @@ def _closing(data: bytes, start: int = 0) -> int:
 # --- one row ----------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=64)  # one row is asked for what it says, its room and its places
 def cells_of(data: bytes) -> Cells:
     """The pieces of a row."""
     found: dict[str, Span] = {}
@@ -150,11 +173,20 @@ def row_of(data: bytes) -> dict[str, Json]:
         _attach(row, aside)
     if cells.caption:
         caption = row["caption"] = _html(data, cells.caption)
-        listed = _PRODUCTS.search(caption)
-        if listed:
-            row["products"] = [name for line in _BREAK.split(listed[1].encode()) if (name := _words(line.decode()))]
-        row["details"] = [{"url": unescaped(url)} for url in _LINK.findall(caption)]
+        products, links = _listed(caption)
+        if products is not None:
+            row["products"] = list(products)
+        row["details"] = [{"url": url} for url in links]
     return row
+
+
+@lru_cache(maxsize=256)  # the rows of a conversation have one caption
+def _listed(caption: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """The products that a caption lists, None if it lists none, and its links."""
+    found = _PRODUCTS.search(caption)
+    lines = _BREAK.split(found[1].encode()) if found else []
+    products = tuple(name for line in lines if (name := _words(line.decode())))
+    return products if found else None, tuple(unescaped(url) for url in _LINK.findall(caption))
 
 
 def _prompt(row: dict[str, Json], data: bytes, span: Span) -> None:
@@ -195,5 +227,6 @@ def _text(data: bytes, span: Span) -> str:
     return _words(_html(data, span))
 
 
+@lru_cache(maxsize=256)  # of headers, times and names of products
 def _words(html: str) -> str:
     return " ".join(plain_text(html).split())

@@ -1,13 +1,14 @@
-"""My Activity as JSON: an array of rows. Those of one conversation that stand together are cut as one slice, a run.
+"""Rows of one conversation that stand together in a file are cut as one slice, a run; any other is a slice of its own.
 
-A run is no JSON value but several with commas between them. What an erasure takes out of it are bytes inside strings and brackets,
-so that it stays what it is. Any other row is a slice of its own and a JSON value, as every row was for the first reader.
+A run of JSON ("rows") is no JSON value but several with commas between them. What an erasure takes out of it are bytes inside
+strings and brackets, so that it stays what it is. A single row ("row") is a JSON value, as every row was for the first reader. A
+page has rows that are cells ("cell", and "cells" for a run).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import BinaryIO
 
@@ -31,7 +32,7 @@ from souviens.formats.gemini.activity import (
 from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, locate_members
 from souviens.records import Json
 
-RUN = "rows"  # the kind of slices that are runs
+RUN, CELLS = "rows", "cells"  # the kinds of slices that are runs
 _MOST = 1 << 22  # bytes of a run, whatever goes on behind it
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
@@ -47,12 +48,24 @@ _ELEMENTS: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[m
 
 
 def cut_rows(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
-    """The rows of a file that are Gemini's, as runs and single ones; those of other products, and all between them, are glue."""
+    """The rows of a JSON file that are Gemini's, as runs and single ones; those of other products, and all between, are glue."""
+    for piece in _grouped(cut_elements(stream, path=path, kind="row"), RUN):
+        is_other = isinstance(piece, Slice) and piece.kind == "row" and isinstance(piece.value, dict) and not is_gemini(piece.value)
+        yield Glue(piece.data) if is_other else piece
+
+
+def cut_cells(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
+    """The same of a page."""
+    return _grouped(pages.cut_page(stream, path), CELLS)
+
+
+def _grouped(pieces: Iterable[Glue | Slice], kind: str) -> Iterator[Glue | Slice]:
+    """Slices of rows with those made one that are of one run."""
     held: list[Slice] = []  # of the run that is open
     between: list[bytes] = []  # behind each of them
     common: dict[str, Json] | None = None
     size = 0
-    for piece in cut_elements(stream, path=path, kind="row"):
+    for piece in pieces:
         if isinstance(piece, Glue):
             if held:
                 between[-1] += piece.data
@@ -60,10 +73,9 @@ def cut_rows(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
                 yield piece
             continue
         row = piece.value
-        is_ours = not isinstance(row, dict) or is_gemini(row)
-        of = of_conversation(row, common) if is_ours and isinstance(row, dict) and _is_clean(piece) else None
+        of = of_conversation(row, common) if isinstance(row, dict) and _is_clean(piece) and is_gemini(row) else None
         if held and (of is None or of != common or size > _MOST):
-            yield from _run(held, between)
+            yield from _run(held, between, kind)
             held, between, size = [], [], 0
         common = of
         if of is not None:
@@ -71,22 +83,26 @@ def cut_rows(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
             between.append(b"")
             size += len(piece.data)
         else:
-            yield piece if is_ours else Glue(piece.data)
-    yield from _run(held, between)
+            yield piece
+    yield from _run(held, between, kind)
 
 
 def _is_clean(piece: Slice) -> bool:
     """Whether nothing in a row but keys that stand in it twice needs to be told with the place where it is."""
     flaws = piece.flaws
+    if piece.kind == "cell":
+        return is_utf8(piece.data)
     return flaws is not None and not (flaws.surrogates or flaws.unreal or flaws.bad_utf8)
 
 
-def _run(held: list[Slice], between: list[bytes]) -> Iterator[Glue | Slice]:
+def _run(held: list[Slice], between: list[bytes], kind: str) -> Iterator[Glue | Slice]:
     if held:
         last, between[-1] = between[-1], b""
         data = b"".join(part for piece, behind in zip(held, between, strict=True) for part in (piece.data, behind))
         flaws = Flaws([twice for piece in held if piece.flaws for twice in piece.flaws.duplicates])
-        yield Slice(RUN, held[0].path, held[0].where, data, Joined([piece.value for piece in held]), flaws)
+        yield Slice(
+            kind, held[0].path, held[0].where, data, Joined([piece.value for piece in held], [piece.data for piece in held]), flaws
+        )
         if last:
             yield Glue(last)
 
@@ -97,8 +113,15 @@ def _run(held: list[Slice], between: list[bytes]) -> Iterator[Glue | Slice]:
 def opened(slice: Slice) -> Run:
     """The rows of a slice: of a run, a row, or a cell of a page."""
     if slice.kind == "cell":
-        row = pages.row_of(slice.data)
+        row = slice.value if isinstance(slice.value, dict) else pages.row_of(slice.data)
         return Run(Slice(slice.kind, slice.path, slice.where, slice.data, row, Flaws()), [row], [pages.room_of(slice.data)])
+    if slice.kind == CELLS:
+        value = slice.value
+        if not isinstance(value, Joined):
+            cells = [data for _, data in pages.rows_in(slice.data)]
+            value = Joined(list(map(pages.row_of, cells)), cells)
+        slice = Slice(slice.kind, slice.path, slice.where, slice.data, value, Flaws())
+        return Run(slice, value[ROWS], list(map(pages.room_of, value.pieces)))
     if slice.kind != RUN:
         slice = loaded(slice)
         return Run(slice, [slice.value], [_room(slice.data)]) if isinstance(slice.value, dict) else Run(slice, [], [])
@@ -107,12 +130,10 @@ def opened(slice: Slice) -> Run:
     if not isinstance(slice.value, Joined):
         return Run(slice, [], [])
     rows = slice.value[ROWS]
-    rooms = []
-    for row, raw in zip(rows, _elements(slice.data), strict=True):
-        rooms.append(_room_of_title(raw))
+    for row, raw in zip(rows, slice.value.pieces, strict=True):
         if row.get(ANSWER) == [] and _ANSWER_LEFT.search(raw):
             row[ANSWER] = None
-    return Run(slice, rows, rooms)
+    return Run(slice, rows, list(map(_room_of_title, slice.value.pieces)))
 
 
 def _loaded(slice: Slice) -> Slice:
@@ -123,7 +144,7 @@ def _loaded(slice: Slice) -> Slice:
         return Slice(slice.kind, slice.path, slice.where, slice.data, None, None, str(error))
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         return Slice(slice.kind, slice.path, slice.where, slice.data, None, None, "not a run of rows")
-    return Slice(slice.kind, slice.path, slice.where, slice.data, Joined(value), flaws)
+    return Slice(slice.kind, slice.path, slice.where, slice.data, Joined(value, _elements(slice.data)), flaws)
 
 
 def _elements(data: bytes) -> list[bytes]:
@@ -157,27 +178,44 @@ def _room(row: bytes) -> Room:
 
 def places(run: Run) -> dict[str, list[Bytes]]:
     """Of each message of a run what an erasure blanks: of an answer its items, of a prompt its title, and of the fields that go
-    with it whatever is inside of them."""
+    with it whatever is inside of them; of a page what stands between the line breaks, and the pictures beside a prompt."""
     found: dict[str, list[Bytes]] = {}
     reader = dialogue(run)
-    starts = _starts(run.slice.data)
-    rows = _elements(run.slice.data)
+    is_page = run.slice.kind == CELLS
+    rows = pages.rows_in(run.slice.data) if is_page else _placed(run.slice.data)
     for id, node in zip(reader.ids(run.slice), reader.nodes(run.slice.value), strict=True):
-        if not isinstance(node.value, dict):
-            continue
-        place = int(node.path[1])
-        names = [ANSWER] if ANSWER in node.value else [PROMPT, *prompt_fields(run.rows[place])]
-        spans = locate_members(rows[place], *names)
-        inside = [Bytes(starts[place] + spans[name][0] + 1, starts[place] + spans[name][1] - 1) for name in names]
-        found[id] = [each for each in inside if each.end > each.start]
+        if isinstance(node.value, dict):
+            start, data = rows[int(node.path[1])]
+            is_answer = ANSWER in node.value
+            spans = _of_cell(data, is_answer) if is_page else _of_row(data, run.rows[int(node.path[1])], is_answer)
+            found[id] = [Bytes(start + at, start + end) for at, end in spans if end > at]
     return found
 
 
-def _starts(data: bytes) -> list[int]:
-    """Where each row of a run begins."""
-    here, starts = 0, []
+def _of_cell(data: bytes, is_answer: bool) -> list[tuple[int, int]]:
+    cells = pages.cells_of(data)
+    return [span for span in ([cells.answer] if is_answer else [cells.prompt, cells.aside]) if span]
+
+
+def _of_row(data: bytes, row: dict[str, Json], is_answer: bool) -> list[tuple[int, int]]:
+    names = [ANSWER] if is_answer else [PROMPT, *prompt_fields(row)]
+    spans = locate_members(data, *names)
+    return [(spans[name][0] + 1, spans[name][1] - 1) for name in names]
+
+
+def _placed(data: bytes) -> list[tuple[int, bytes]]:
+    """Where each row of a run begins, and its bytes."""
+    here, found = 0, []
     for row in _elements(data):
         here = data.index(row, here)
-        starts.append(here)
+        found.append((here, row))
         here += len(row)
-    return starts
+    return found
+
+
+def is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
