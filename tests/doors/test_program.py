@@ -150,7 +150,7 @@ WRONG = {
     "not lines": (["import", "key"], 1),
     "no encoder": (["encoder", "run"], 1),
     "no encoder to remove": (["encoder", "remove"], 1),
-    "a remote encoder": (["encoder", "use", "http://192.0.2.1/v1"], 1),
+    "a remote encoder": (["encoder", "use", "http://192.0.2.1/v1"], 4),
     "no such kind": (["remember", "x", "--kind", "rumour"], 2),
     "no such key": (["key", "remove", "nope"], 1),
     "the last key": (["key", "remove", "keyfile"], 2),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 import click
 
-from souviens.errors import EncoderError, SouviensError, UsageError, WrongKey
+from souviens.errors import EncoderError, NotPermitted, SouviensError, UsageError, WrongKey
 
 if TYPE_CHECKING:
     from souviens.encode import Encoder
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from souviens.vault.keys import Credential, Header
 
 Progress: TypeAlias = Callable[[str, int, int], None]
+FEW = 10  # verbs that an error may list
 PARTIAL = 3  # the exit code of what was done in part
 ENCODING_SECONDS = 5.0  # a small export is encoded at once; for a big one `souviens encoder run` takes its time
 PASSPHRASE, NEW_PASSPHRASE, ENCODER_KEY = "SOUVIENS_PASSPHRASE", "SOUVIENS_NEW_PASSPHRASE", "SOUVIENS_ENCODER_KEY"
@@ -119,7 +120,7 @@ class Invocation:
             chosen = read_settings().endpoint
             endpoint = encode.Endpoint(chosen.url, chosen.model, os.environ.get(ENCODER_KEY), chosen.remote) if chosen else None
             return encode.find(encoder_folder(), endpoint)
-        except EncoderError as error:
+        except (EncoderError, NotPermitted) as error:
             self.tell(f"going by words alone: {error}")
             return None
 
@@ -247,7 +248,8 @@ class Family(click.Group):
         name, known = args[0], self.list_commands(ctx)
         if name not in known and not name.startswith("-"):
             near = difflib.get_close_matches(name, known, 3, 0.5)
-            why = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+            # All of the program's own would fill the screen: its help has them in order.
+            why = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}" if len(known) < FEW else ""
             raise UsageError(f"no verb {name!r}", why, " ".join((ctx.command_path, *near[:1], "--help")))
         return super().resolve_command(ctx, args)
 
