@@ -465,7 +465,15 @@ def test_doctor_without_a_vault_and_with_a_wrong_key(empty: Desk, desk: Desk, tm
 def test_encoder_status_without_one(filled: Desk) -> None:
     said = filled("encoder", "status", "--json").document
 
-    assert said == {"encoder": None, "endpoint": None, "folder": said["folder"], "works": False, "why": ""}
+    assert said == {
+        "encoder": None,
+        "endpoint": None,
+        "folder": said["folder"],
+        "works": False,
+        "why": "",
+        "done": None,
+        "waiting": None,
+    }
     assert "souviens encoder install" in filled("encoder", "status").out
 
 
@@ -474,8 +482,15 @@ def test_an_installed_encoder_is_used(desk: Desk, encoder_folder: Path) -> None:
     installed.mkdir(parents=True)
     (installed / "encoder").symlink_to(encoder_folder)
 
-    assert desk("encoder", "status", "--json").document["works"]
+    status = desk("encoder", "status", "--json").document
+    assert status["works"]
+    assert status["done"] == 0
+    assert status["waiting"] > 0
+    locked = desk("encoder", "status", "--json", SOUVIENS_KEY_FILE=None).document
+    assert (locked["works"], locked["waiting"]) == (True, None), "a vault that is locked is no obstacle"
     done = desk("encoder", "run", "--json").document
+    assert desk("encoder", "status", "--json").document["done"] == done["done"] == status["waiting"]
+    assert "waiting: 0" in desk("encoder", "status").out
     assert done["done"] > 0
     assert done["waiting"] == 0
     found = desk("recall", "baking bread in winter", "--json").document

@@ -64,6 +64,14 @@ class Embedded(Record, frozen=True, omit_defaults=False):
     waiting: int
 
 
+def embedded(vault: Vault, encoder: str) -> Embedded:
+    """How far the vectors of an encoder, by its id, have come: nothing is encoded, but the index follows truth first."""
+    with open_index(vault) as derived:
+        derived.sync(vault.store)
+        pending = derived.pending(encoder)
+    return Embedded(encoder, pending.done, pending.waiting)
+
+
 def embed(
     vault: Vault, encoder: Encoder | None, seconds: float | None = None, progress: Callable[[str, int, int], None] | None = None
 ) -> Embedded:
