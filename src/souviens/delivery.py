@@ -185,6 +185,8 @@ def _describe(entry: Entry) -> str:
     except SourceError as error:
         return f"unreadable: {error.why}"
     if kind:
+        if entry.size <= len(head) and b"".join(head.removeprefix(b"\xef\xbb\xbf").split()) == b"[]":
+            return "an empty array: the provider put nothing in it"
         listed = ", ".join(keys[:8]) + (", …" if len(keys) > 8 else "")
         return f"{kind}{' of objects' if keys and kind == 'array' else ''}{f' with {listed}' if keys else ''}"
     if not head:

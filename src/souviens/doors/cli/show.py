@@ -51,6 +51,8 @@ def _lines(document: Document, every: bool) -> Iterator[str]:
 def _value(value: Json) -> str:
     if isinstance(value, list):
         value = ", ".join(map(str, value))
+    elif isinstance(value, dict) and "utc" in value:
+        value = value["utc"] or f"no time ({value['unknown']})"
     elif isinstance(value, dict):
         value = ", ".join(f"{key} {item}" for key, item in value.items())
     return "" if value is None else words.shortened(str(value), 120)
