@@ -369,3 +369,11 @@ def test_describe_names_structure_and_no_content(tmp_path: Path) -> None:
 def test_describe_one_file(tmp_path: Path, data: bytes, word: str) -> None:
     with open_delivery(saved(tmp_path, data, "thing")) as delivery:
         assert delivery.describe() == f"file of 1 file: thing ({word})"
+
+
+def test_describe_says_why_something_was_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, make_zip([("conversations.json", b"[" + b" " * (4 << 20) + b"]")]))
+    with open_delivery(path) as delivery:
+        assert delivery.describe() == (
+            "zip of 0 files; 1 refused: conversations.json, it would grow more than 200 times: the mark of a zip bomb"
+        )

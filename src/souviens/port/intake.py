@@ -48,6 +48,7 @@ from souviens.vault import Vault
 from souviens.vault.store import Journal, Member, Segment, SourceHeader, Store
 
 CHUNK = 1 << 20
+SMALL, FEW = 64 << 10, 200  # bytes of a file that is kept together with others, and how many of them at once
 _LIMITS = Limits()
 Progress: TypeAlias = Callable[[str, int, int], None]  # (what, bytes done, bytes in all)
 
@@ -180,6 +181,7 @@ class _Intake:
         self.met = 0  # slices that told of anything, be it only of their damage or of what was erased
         self.found = self.missing = 0
         self.blobs: dict[str, str] = {}  # entry name -> blob
+        self.small: list[tuple[int, Entry, Treatment, bytes]] = []  # files read and not yet stored
         self.touched = 0  # slices of which something was erased before
         self.hidden = 0  # secrets kept out of files that are cut
         self.nameless: list[int] = []  # members whose names go, too
@@ -248,6 +250,7 @@ class _Intake:
                     self._keep(ordinal, entry, treatment)
             except SourceError as error:
                 self.problems.append(Problem("source", entry.name, "", f"{error.what}: {error.why}"))
+        self._keep_small()
         self._advance(self.total - self.done)
 
     def _keep(self, ordinal: int, entry: Entry, treatment: Treatment) -> None:
@@ -262,7 +265,22 @@ class _Intake:
                 self.store.put_segments(number, 0, [Segment(None, "", "", None, entry.size)], {0: commitment.hexdigest()})
             self.withheld.append(Withheld(entry.name, "", "accounts, logins or keys; keep it with --with-accounts"))
             return
+        if entry.size <= SMALL:
+            self.small.append((ordinal, entry, treatment, b"".join(self._chunks(entry))))
+            if len(self.small) >= FEW or sum(len(data) for *_, data in self.small) >= CHUNK:
+                self._keep_small()
+            return
         blob, size = self.store.put_blob(self._chunks(entry))
+        self._kept(ordinal, entry, treatment, blob, size)
+
+    def _keep_small(self) -> None:
+        """Many small files in one transaction: an export may hold a hundred thousand, and each transaction waits for the disk."""
+        small, self.small = self.small, []
+        with self.store.transaction():
+            for ordinal, entry, treatment, data in small:
+                self._kept(ordinal, entry, treatment, *self.store.put_blob([data]))
+
+    def _kept(self, ordinal: int, entry: Entry, treatment: Treatment, blob: str, size: int) -> None:
         self.blobs[entry.name] = blob
         with self.store.transaction():
             self.store.put_member(self.source, ordinal, Member(entry.name, treatment, size, blob, entry.directory, blob))
@@ -281,6 +299,7 @@ class _Intake:
 
     def _cut(self, ordinal: int, entry: Entry, *, rows: bool = False) -> None:
         """Slices of a file; of a database the rows, as a member of the same name that is no file of the delivery."""
+        self._keep_small()  # what its conversations may point to
         digest = hashlib.sha256()
         name, directory = entry.name, None if rows else entry.directory
         treatment: Treatment = "rows" if rows else "cut"
