@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -511,6 +512,27 @@ def test_completion(filled: Desk, shell: str) -> None:
 
 
 # --- quiet ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("rec", ["recall"]), ("move --to op", ["openai", "openwebui"]), ("guide cl", ["claude"]), ("list --provider gr", ["grok"])],
+)
+def test_what_is_completed(filled: Desk, typed: str, offered: list[str]) -> None:
+    words = ["souviens", *typed.split()]
+    asked = {"_SOUVIENS_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    assert [line.partition(",")[2] for line in filled(**asked).out.split()] == offered
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="to root nothing is forbidden")
+def test_an_export_that_may_not_be_read_does_not_hold_up_the_others(empty: Desk, exports: Path, tmp_path: Path) -> None:
+    empty("init", "--no-recovery")
+    closed = tmp_path / "closed.zip"
+    closed.write_bytes((exports / "claude.zip").read_bytes())
+    closed.chmod(0)
+    said = empty("add", closed, exports / "chatgpt.zip", "--json", ok=3).document
+    assert [f["path"] for f in said["failed"]] == [str(closed)]
+    assert len(said["sources"]) == 1
 
 
 def test_quiet_leaves_the_data_and_nothing_else(desk: Desk, exports: Path) -> None:
