@@ -312,12 +312,8 @@ def test_a_file_that_grew_or_shrank_since(tmp_path: Path) -> None:
         (make_zip([]), "empty zip"),
         (b"PK\x03\x04", "cut off"),
     ],
-    ids=[
-        "nothing",
-        "cut off zip",
-        "empty zip",
-        "cut off mark",
-    ],  # not the bytes: those of a zip hold the time
+    # Names of their own: a zip holds the time it was made at, and two processes that collect would disagree.
+    ids=["empty", "zip cut off", "empty zip", "four bytes"],
 )
 def test_nothing_to_take_in(tmp_path: Path, data: bytes, word: str) -> None:
     with pytest.raises(SourceError, match=word) as caught, open_delivery(saved(tmp_path, data)):
@@ -366,8 +362,18 @@ def test_describe_names_structure_and_no_content(tmp_path: Path) -> None:
         (b"SQLite format 3\0", "SQLite"),
         (b"%PDF-1.7", "PDF"),
         (b"{broken", "object"),
+        (b"\xef\xbb\xbf [ ]\n", "an empty array: the provider put nothing in it"),
+        (b"[[]]", "array"),
     ],
 )
 def test_describe_one_file(tmp_path: Path, data: bytes, word: str) -> None:
     with open_delivery(saved(tmp_path, data, "thing")) as delivery:
         assert delivery.describe() == f"file of 1 file: thing ({word})"
+
+
+def test_describe_says_why_something_was_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, make_zip([("conversations.json", b"[" + b" " * (4 << 20) + b"]")]))
+    with open_delivery(path) as delivery:
+        assert delivery.describe() == (
+            "zip of 0 files; 1 refused: conversations.json, it would grow more than 200 times: the mark of a zip bomb"
+        )

@@ -124,8 +124,13 @@ class Delivery:
         "zip of 3 files: MyActivity.json (array of objects with header, title, time), …"."""
         shown = ", ".join(f"{entry.name} ({_describe(entry)})" for entry in self.entries[:5])
         count = f"{len(self.entries)} file{'' if len(self.entries) == 1 else 's'}"
-        refused = f"; {len(self.problems)} refused" if self.problems else ""
-        return f"{self.kind} of {count}: {shown}{', …' if len(self.entries) > 5 else ''}{refused}"
+        seen = f"{self.kind} of {count}{': ' if shown else ''}{shown}{', …' if len(self.entries) > 5 else ''}"
+        if not self.problems:
+            return seen
+        first = self.problems[0]
+        return (
+            f"{seen}; {len(self.problems)} refused: {first.where or first.path}, {first.reason}{', …' * (len(self.problems) > 1)}"
+        )
 
 
 def peek(entry: Entry) -> Peek:
@@ -190,6 +195,8 @@ def _describe(entry: Entry) -> str:
     except SourceError as error:
         return f"unreadable: {error.why}"
     if kind:
+        if entry.size <= len(head) and b"".join(head.removeprefix(b"\xef\xbb\xbf").split()) == b"[]":
+            return "an empty array: the provider put nothing in it"
         listed = ", ".join(keys[:8]) + (", …" if len(keys) > 8 else "")
         return f"{kind}{' of objects' if keys and kind == 'array' else ''}{f' with {listed}' if keys else ''}"
     if not head:

@@ -13,7 +13,7 @@
     │   ├── Damaged                      1    bytes are not what was stored
     │   ├── OutOfSpace                   1    the disk is full
     │   └── NewerFormat                  1    written by a newer souviens
-    ├── NotPermitted                     4    the Scope does not allow it
+    ├── NotPermitted                     4    the Scope, the owner or this machine does not allow it
     └── EncoderError                     1    the encoder is absent or wrong; words still work
 
 Every error says *what*, *why* and the *next* command. In a batch, problems are data (`records.Problem`), not exceptions.
@@ -87,6 +87,8 @@ class NewerFormat(VaultError):
 
 
 class NotPermitted(SouviensError):
+    """A Scope does not show it, the owner has not agreed to it, or the machine does not let this user."""
+
     exit_code = 4
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -465,7 +466,15 @@ def test_doctor_without_a_vault_and_with_a_wrong_key(empty: Desk, desk: Desk, tm
 def test_encoder_status_without_one(filled: Desk) -> None:
     said = filled("encoder", "status", "--json").document
 
-    assert said == {"encoder": None, "endpoint": None, "folder": said["folder"], "works": False, "why": ""}
+    assert said == {
+        "encoder": None,
+        "endpoint": None,
+        "folder": said["folder"],
+        "works": False,
+        "why": "",
+        "done": None,
+        "waiting": None,
+    }
     assert "souviens encoder install" in filled("encoder", "status").out
 
 
@@ -474,8 +483,15 @@ def test_an_installed_encoder_is_used(desk: Desk, encoder_folder: Path) -> None:
     installed.mkdir(parents=True)
     (installed / "encoder").symlink_to(encoder_folder)
 
-    assert desk("encoder", "status", "--json").document["works"]
+    status = desk("encoder", "status", "--json").document
+    assert status["works"]
+    assert status["done"] == 0
+    assert status["waiting"] > 0
+    locked = desk("encoder", "status", "--json", SOUVIENS_KEY_FILE=None).document
+    assert (locked["works"], locked["waiting"]) == (True, None), "a vault that is locked is no obstacle"
     done = desk("encoder", "run", "--json").document
+    assert desk("encoder", "status", "--json").document["done"] == done["done"] == status["waiting"]
+    assert "waiting: 0" in desk("encoder", "status").out
     assert done["done"] > 0
     assert done["waiting"] == 0
     found = desk("recall", "baking bread in winter", "--json").document
@@ -496,6 +512,27 @@ def test_completion(filled: Desk, shell: str) -> None:
 
 
 # --- quiet ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("rec", ["recall"]), ("move --to op", ["openai", "openwebui"]), ("guide cl", ["claude"]), ("list --provider gr", ["grok"])],
+)
+def test_what_is_completed(filled: Desk, typed: str, offered: list[str]) -> None:
+    words = ["souviens", *typed.split()]
+    asked = {"_SOUVIENS_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    assert [line.partition(",")[2] for line in filled(**asked).out.split()] == offered
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="to root nothing is forbidden")
+def test_an_export_that_may_not_be_read_does_not_hold_up_the_others(empty: Desk, exports: Path, tmp_path: Path) -> None:
+    empty("init", "--no-recovery")
+    closed = tmp_path / "closed.zip"
+    closed.write_bytes((exports / "claude.zip").read_bytes())
+    closed.chmod(0)
+    said = empty("add", closed, exports / "chatgpt.zip", "--json", ok=3).document
+    assert [f["path"] for f in said["failed"]] == [str(closed)]
+    assert len(said["sources"]) == 1
 
 
 def test_quiet_leaves_the_data_and_nothing_else(desk: Desk, exports: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from souviens.encode import Endpoint, find
 from souviens.encode.endpoint import BATCH, MAX_CHARACTERS, EndpointEncoder
-from souviens.errors import EncoderError
+from souviens.errors import EncoderError, NotPermitted
 
 Answer = tuple[int, Any, dict[str, str]]
 
@@ -141,7 +141,7 @@ def test_nobody_there(server: Server) -> None:
     "url", ["https://api.example.org/v1", "http://192.168.1.4:11434", "http://localhost.example.org", "http://0.0.0.0:80"]
 )
 def test_another_machine_only_if_allowed(url: str) -> None:
-    with pytest.raises(EncoderError, match="not this machine"):
+    with pytest.raises(NotPermitted, match="not this machine"):
         EndpointEncoder(Endpoint(url, "little"))
     assert EndpointEncoder(Endpoint(url, "little", allow_remote=True)).id.startswith("endpoint/little@")
 

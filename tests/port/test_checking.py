@@ -12,6 +12,7 @@ import pytest
 from bench.erasure import HashEncoder
 from bench.synthetic import Texts, conversation
 from souviens import vault as vaults
+from souviens.canon import make_id
 from souviens.errors import SouviensError
 from souviens.port import indexing
 from souviens.port.checking import rebuild, verify
@@ -19,7 +20,8 @@ from souviens.port.intake import take_in
 from souviens.port.lines import export_lines
 from souviens.port.remembering import remember, review
 from souviens.recall import ask
-from souviens.vault import Vault, unlock
+from souviens.records import Conversation
+from souviens.vault import Vault, open_store, unlock
 from souviens.vault.keys import Credential
 from tests.port.given import AT, chat, claude_chat, records, remembered, said, turn, write, zipped
 
@@ -213,3 +215,27 @@ def test_a_flipped_bit_is_reported_or_changed_nothing(tmp_path: Path, key: bytes
     assert reported > steps / 4
     # Without encryption nothing vouches for a few fields that no hash covers (a receipt's counts, the time of a tombstone).
     assert silent <= (0 if key else steps // 20)
+
+
+def held(vault: Vault) -> list[int]:
+    with indexing.open_index(vault) as index:
+        return list(index.held())
+
+
+def test_what_a_killed_intake_left_in_the_index_is_no_damage(filled: Vault) -> None:
+    """A second process had begun to index it; nobody sees any of it, and nothing is left of it after a look."""
+    before = set(held(filled))
+    dead = open_store(filled.folder, filled.key)
+    stage = dead.begin("2026-03-01T00:00:00Z")
+    kept = next(record for live in dead.live() if isinstance(record := dead.pack(live.seq), Conversation))
+    with dead.transaction():
+        dead.put_packs(stage, [("conversation", msgspec.structs.replace(kept, id=make_id("c", "killed")), 0)])
+    with indexing.open_index(filled) as index:
+        assert index.sync(dead, stage).added == 1
+    assert verify(filled).problems == (), "beside an intake that is under way"
+    for lock in dead._locks.values():
+        lock.release()  # as when its process dies
+    dead.db.close()
+    assert set(held(filled)) != before
+    assert verify(filled).problems == ()
+    assert set(held(filled)) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from souviens.port.giving import give_back
 from souviens.port.intake import take_in
 from souviens.records import Conversation
 from souviens.vault import Vault
+from souviens.vault.embedded import EmbeddedStore
 from tests.port.given import chat, claude_chat, refused, said, state, take, turn, write, zipped
 
 ROOT = "00000000-0000-4000-8000-000000000000"
@@ -328,3 +330,26 @@ def test_a_message_of_100_megabytes_is_taken_in_within_a_gigabyte(tmp_path: Path
     messages, cut, lost, mebibytes = map(int, done.stdout.split())
     assert (messages, cut, lost) == (4 if provider == "chatgpt" else 2, 1, 0)
     assert mebibytes < 1024
+
+
+def test_a_hundred_thousand_small_files_are_no_hundred_thousand_transactions(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bomb of many files under the limit must not hold the disk for minutes: each transaction waits for it."""
+    count = 2_000
+    members: dict[str, Any] = {"conversations.json": [chat("c-1", turn("a", None, "user", "one"))]}
+    path = zipped(tmp_path / "many.zip", members | {f"f{n}.bin": b"%d" % (n % 7) for n in range(count)})
+    began = 0
+    execute = EmbeddedStore.transaction
+
+    def counted(store: EmbeddedStore) -> contextlib.AbstractContextManager[None]:
+        nonlocal began
+        began += not store._depth
+        return execute(store)
+
+    monkeypatch.setattr(EmbeddedStore, "transaction", counted)
+    receipt = take_in(vault, path)
+    assert receipt.refused == ()
+    assert began < count / 10
+    assert len(vault.store.members(receipt.id)) == count + 1
+    assert give_back(vault, receipt.id, tmp_path / "back.zip").identical

@@ -12,10 +12,11 @@ import pytest
 
 from bench import erasure
 from souviens.canon import make_id
-from souviens.errors import NotFound, UsageError, VaultInUse
+from souviens.errors import NotFound, SourceError, UsageError, VaultInUse
 from souviens.port import erasing, indexing
 from souviens.port.checking import verify
 from souviens.port.erasing import erase, finish_pending, undo
+from souviens.port.giving import give_back
 from souviens.port.holes import Span, blank, fill
 from souviens.port.intake import take_in
 from souviens.port.lines import export_lines, import_lines
@@ -334,12 +335,11 @@ def test_undo_takes_back_an_intake_and_refuses_an_erasure(vault: Vault, tmp_path
         undo(vault)
 
 
-def test_undo_never_takes_out_a_source_because_it_was_taken_in_again(vault: Vault, tmp_path: Path) -> None:
-    path = write(tmp_path / "x.json", two())
+def test_undo_never_takes_out_a_source_because_its_accounts_came_later(vault: Vault, tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {"conversations.json": two(), "user.json": {"email": "a@example.org"}})
     take_in(vault, path)
     whole = records(vault)
-    erase(vault, [conversation("c-a")])
-    take_in(vault, path, bring_back=True)
+    take_in(vault, path, with_accounts=True)
     with pytest.raises(UsageError, match="in again"):
         undo(vault)
     assert set(records(vault)) == set(whole)
@@ -360,3 +360,60 @@ def test_no_index_and_no_vector_of_it_is_left(vault: Vault, tmp_path: Path) -> N
     erase(vault, [conversation("c-a")])
     assert erasure.search(vault.folder, {WORD: "here"}, vectors, rows) == []
     assert len(vectors) > 1
+
+
+def test_a_known_source_says_what_is_left_of_it(vault: Vault, tmp_path: Path) -> None:
+    """The receipt of an export that is here already counts what it still tells, not what it told once."""
+    page = b"<html>" + json.dumps(two()).encode() + b"</html>"
+    path = zipped(tmp_path / "x.zip", {"conversations.json": two(), "chat.html": page})
+    first = take_in(vault, path)
+    erase(vault, [conversation("c-b")])
+    known = take_in(vault, path)
+    assert (known.known, known.read, known.unchanged) == (True, known.read, known.read)
+    assert (known.read.conversations, known.read.messages) == (1, 4)  # three and the root above them
+    assert first.read.conversations == 2
+    assert {(w.path, w.where) for w in known.withheld} == {("conversations.json", "[1]"), ("chat.html", "")}
+    erase(vault, [conversation("c-a")])
+    nothing = take_in(vault, path)
+    assert (nothing.known, nothing.read.conversations, nothing.read.messages) == (True, 0, 0)
+
+
+def test_an_original_given_back_names_the_page_that_an_erasure_dropped(vault: Vault, tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {"conversations.json": two(), "chat.html": b"<html></html>"})
+    id = take_in(vault, path).id
+    erase(vault, [conversation("c-b")])
+    returned = give_back(vault, id, tmp_path / "back.zip")
+    assert not returned.identical
+    assert {w.path for w in returned.withheld} == {"conversations.json", "chat.html"}
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same export", "another export"])
+def test_undo_of_what_was_brought_back_erases_it_again(vault: Vault, tmp_path: Path, same: bool) -> None:
+    path, other = zipped(tmp_path / "x.zip", {"conversations.json": two()}), write(tmp_path / "y.json", two())
+    take_in(vault, path)
+    found = vault.store.get("conversation", conversation("c-b"))
+    assert found and isinstance(found[1], Conversation)
+    message = next(m.id for m in found[1].messages if m.provider_id == "b1")
+    erase(vault, [conversation("c-a"), message])
+    before = records(vault)
+    assert traces(vault) == []
+    take_in(vault, path if same else other, bring_back=True)
+    assert traces(vault)
+    undone = undo(vault)
+    assert (undone.verb, undone.pending) == ("add", False)
+    assert records(vault).keys() == before.keys()
+    assert traces(vault) == []
+    assert verify(vault).problems == ()
+    take_in(vault, other)
+    assert traces(vault) == [], "it stays out, as before"
+    assert conversation("c-a") not in live(vault)
+
+
+def test_undo_of_a_source_brought_back_keeps_it_out(vault: Vault, tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {"conversations.json": two()})
+    erase(vault, [take_in(vault, path).id])
+    take_in(vault, path, bring_back=True)
+    undo(vault)
+    assert records(vault) == {}
+    with pytest.raises(SourceError, match="was erased"):
+        take_in(vault, path)

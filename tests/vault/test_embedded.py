@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
-from souviens.errors import Damaged, OutOfSpace
+from souviens import vault
+from souviens.errors import Damaged, NotPermitted, OutOfSpace, WrongKey
 from souviens.vault import audit
-from souviens.vault.embedded import EmbeddedStore
+from souviens.vault.connection import failures
+from souviens.vault.embedded import FLAWS, EmbeddedStore
+from souviens.vault.keys import Credential
 from souviens.vault.store import Journal
 from tests.vault.contract import AT, StoreContract, conversation, store_all
 
@@ -184,3 +190,69 @@ def test_the_audit_chain_notices_every_change_and_survives_a_forgotten_salt(tmp_
         store.db.execute("DELETE FROM audit")
         store.db.executemany("INSERT INTO audit VALUES (?, ?, ?)", rows)
     store.close()
+
+
+def test_a_first_page_that_cannot_be_read_is_damage_and_no_wrong_key(tmp_path: Path) -> None:
+    """VAULT.json has said that the key is right: whoever is told "wrong key" then looks in the wrong place."""
+    credential = Credential("keyfile", b"a key for this test only")
+    data_key = os.urandom(32)
+    vault.create(tmp_path / "v", {"keyfile": credential}, "2026-03-01T00:00:00Z", data_key).close()
+    path = tmp_path / "v" / "truth.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50] + bytes([whole[50] ^ 1]) + whole[51:])
+    with pytest.raises(Damaged, match=r"truth\.db.*first page"):
+        vault.unlock(tmp_path / "v", [credential])
+    with pytest.raises(WrongKey):
+        vault.unlock(tmp_path / "v", [Credential("keyfile", b"another")])
+
+
+def test_what_is_wrong_with_the_file_itself_is_told_in_a_few_lines(tmp_path: Path) -> None:
+    key = os.urandom(32)
+    store = EmbeddedStore(tmp_path, key, create=True)
+    for n in range(200):
+        store_all(store, conversation(f"c-{n}", os.urandom(2_000).hex()))
+    store.purge()
+    store.close()
+    whole = bytearray((tmp_path / "truth.db").read_bytes())
+    for place in range(20 * 8192 + 100, len(whole), 8192):
+        whole[place] ^= 1
+    (tmp_path / "truth.db").write_bytes(whole)
+    store = EmbeddedStore(tmp_path, key)
+    told = store.flaws()
+    store.close()
+    assert 2 <= len(told) <= FLAWS + 1
+    assert all(line.startswith("truth.db: ") and len(line) < 200 for line in told)
+
+
+def test_a_file_that_cannot_be_written_is_not_permitted(tmp_path: Path) -> None:
+    """The errors of SQLite become ours in one place; here the one for a database opened read-only."""
+    db = apsw.Connection(str(tmp_path / "x.db"))
+    db.execute("CREATE TABLE t(x)")
+    db.close()
+    db = apsw.Connection(str(tmp_path / "x.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    with pytest.raises(NotPermitted, match=r"x\.db"), failures(tmp_path / "x.db", "souviens verify"):
+        db.execute("INSERT INTO t VALUES (1)")
+    db.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_another_user_is_told_that_the_vault_is_not_theirs() -> None:
+    # To root nothing is forbidden: then a user of another name has to try.
+    other = ["setpriv", "--reuid=65534", "--clear-groups", sys.executable] if os.geteuid() == 0 else [sys.executable]
+    look = [*other, "-B", "-c", "import souviens.vault"]
+    if shutil.which(other[0]) is None or subprocess.run(look, capture_output=True, check=False).returncode:
+        pytest.skip("no other user can run this Python")
+    credential = Credential("keyfile", b"a key for this test only")
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home) / "vault"
+        vault.create(folder, {"keyfile": credential}, AT, os.urandom(32)).close()
+        for path, mode in ((folder / "truth.db", 0o444), (folder / "VAULT.json", 0o444), (folder, 0o555), (Path(home), 0o755)):
+            path.chmod(mode)
+        code = (
+            "import sys\nfrom pathlib import Path\nfrom souviens import errors, vault\nfrom souviens.vault.keys import Credential\n"
+            f"try: vault.unlock(Path({str(folder)!r}), [Credential('keyfile', b'a key for this test only')])\n"
+            "except errors.NotPermitted as error: sys.exit(error.exit_code)\n"
+        )
+        done = subprocess.run([*other, "-B", "-c", code], capture_output=True, text=True, check=False, timeout=60)
+        folder.chmod(0o700)
+    assert done.returncode == 4, done.stderr

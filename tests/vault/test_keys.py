@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from souviens import vault
-from souviens.errors import Damaged, NewerFormat, NotFound, NoVault, UsageError, WrongKey
+from souviens.errors import Damaged, NewerFormat, NotFound, NoVault, UsageError, VaultError, WrongKey
 from souviens.vault import keys
 
 AT = "2026-01-01T00:00:00Z"
@@ -161,3 +162,43 @@ def test_a_truth_of_an_older_format_is_brought_up_to_date_with_a_copy_kept(tmp_p
     kept = connect(tmp_path / "v" / "truth-format-1.db", subkey(key, "truth.db"))
     assert schema.format_of(kept) == 1
     kept.close()
+
+
+@pytest.fixture
+def keyring_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The library `keyring` with a backend that needs no desktop."""
+    keyring = pytest.importorskip("keyring")
+    alt = pytest.importorskip("keyrings.alt.file")
+    before = keyring.get_keyring()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    keyring.set_keyring(alt.PlaintextKeyring())
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.mark.usefixtures("keyring_in_a_file")
+def test_the_os_keyring_opens_the_vault_it_was_made_for(tmp_path: Path) -> None:
+    id, data_key = keys.new_id(), os.urandom(32)
+    assert keys.keyring_credential(id) is None
+    secret = keys.keyring_credential(id, create=True)
+    assert secret is not None
+    vault.create(tmp_path / "v", {"keyring": secret}, AT, data_key, id=id).close()
+    header = keys.read_header(tmp_path / "v")
+    found = keys.keyring_credential(header.id)
+    assert found is not None
+    assert keys.unlock(header, [found]) == data_key
+    assert keys.keyring_credential(keys.new_id()) is None
+
+
+def test_a_keyring_that_cannot_be_used_is_said_before_anything_is_made() -> None:
+    keyring = pytest.importorskip("keyring")
+    from keyring.backends import fail
+
+    before = keyring.get_keyring()
+    keyring.set_keyring(fail.Keyring())
+    try:
+        assert keys.keyring_credential("any") is None
+        with pytest.raises(VaultError, match="keyring cannot be used"):
+            keys.keyring_credential("any", create=True)
+    finally:
+        keyring.set_keyring(before)

@@ -45,7 +45,7 @@ class Encoder(Protocol):
 def find(folder: Path, endpoint: Endpoint | None = None) -> Encoder | None:
     """The endpoint if one is given, else the encoder installed in `folder`, else None. Loads nothing, calls nobody.
 
-    Raises EncoderError if the folder's manifest is damaged or the endpoint is not allowed.
+    Raises EncoderError if the folder's manifest is damaged, NotPermitted if the endpoint is not agreed to.
     """
     if endpoint is not None:
         return EndpointEncoder(endpoint)

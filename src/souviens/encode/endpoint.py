@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from souviens.encode.plain import Floats, unit
-from souviens.errors import EncoderError
+from souviens.errors import EncoderError, NotPermitted
 
 if TYPE_CHECKING:
     import httpx
@@ -47,7 +47,8 @@ class _Answer(msgspec.Struct):
 
 
 class EndpointEncoder:
-    """An endpoint as an encoder. Raises EncoderError for an address that is not http(s), or not this machine and not allowed."""
+    """An endpoint as an encoder. Raises EncoderError for an address that is not http(s), NotPermitted for one that is not this
+    machine and that the person did not agree to."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         address = urlsplit(endpoint.url)
@@ -59,7 +60,7 @@ class EndpointEncoder:
         self._here = _loopback(host)
         if not self._here and not endpoint.allow_remote:
             why = "every text to be encoded would be sent there"
-            raise EncoderError(f"{host}: not this machine", why, "allow it explicitly, or name a local server")
+            raise NotPermitted(f"{host}: not this machine", why, "agree to it with --remote, or name a local server")
         self.id = f"endpoint/{endpoint.model}@{host}"
         self._url = endpoint.url.rstrip("/").removesuffix("/v1") + "/v1/embeddings"
         self._model = endpoint.model

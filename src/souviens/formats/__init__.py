@@ -171,5 +171,5 @@ def identify(delivery: Delivery) -> tuple[Reader, str]:
     raise NotRecognised(
         f"{delivery.path}: not an export souviens can read",
         f"seen: {delivery.describe()}",
-        "give the provider's export as it came (zip, folder or conversations.json); readable: " + ", ".join(sorted(readers())),
+        "give the provider's export as it came (zip, folder or file); what can be read: souviens formats",
     )

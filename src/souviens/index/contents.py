@@ -13,14 +13,14 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from souviens.errors import Damaged, OutOfSpace, VaultError, VaultInUse
+from souviens.errors import Damaged, VaultError
 from souviens.index import schema, threads
 from souviens.index.forest import Gists
 from souviens.index.layout import UNKNOWN, Layout, Span
 from souviens.index.text import SILENT, Run
 from souviens.index.words import split
 from souviens.records import Json
-from souviens.vault.connection import checkpoint, connect
+from souviens.vault.connection import checkpoint, connect, failures
 
 # Erasing one unit in place costs some 5 ms of a 100,000-unit index, whatever its size; merging all parts costs 10 µs a unit of
 # the whole (both measured). Past this share the merge, once at `purge`, is cheaper.
@@ -58,20 +58,8 @@ class Contents:
 
     # --- transactions -------------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except apsw.FullError:
-            raise OutOfSpace(
-                f"{self.path.name}: the disk is full", "nothing was half-written", "free some space and try again"
-            ) from None
-        except apsw.BusyError:
-            raise VaultInUse(
-                f"{self.path.name}: another writer did not finish", "it held the index for 30 seconds", "try again"
-            ) from None
-        except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
-            raise Damaged(f"{self.path.name}: damaged", str(error), "souviens rebuild --index") from None
+    def _errors(self) -> contextlib.AbstractContextManager[None]:
+        return failures(self.path, "souviens rebuild", damage=(apsw.IOError,))  # in doubt it is remade
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:

@@ -292,11 +292,15 @@ def _purge_index(vault: Vault) -> bool:
 
 
 def undo(vault: Vault) -> Undone:
-    """Take back the last operation that can be: an `add`, `import`, `remember` or `review`. An erasure cannot, by design."""
+    """Take back the last operation that can be: an `add`, `import`, `remember` or `review`. An erasure cannot, by design.
+
+    What an `add` brought back of the erased is erased again, so that it stays out of what is added later.
+    """
     if vault.store.busy():
         raise VaultInUse("an intake is under way", "it may rest on what you take back", "wait for it, then undo again")
     for number, verb, at, record in reversed(vault.store.journal()):
-        if record.get("again"):
+        returned = record.get("returned", [])
+        if record.get("again") and (record.get("accounts") or not returned):
             # The reading it replaced is gone, so that taking it out would take the source out whole.
             raise UsageError(
                 "the last thing done took a source in again", "what it replaced is not kept", "erase what should not be there"
@@ -307,7 +311,7 @@ def undo(vault: Vault) -> Undone:
             )
         if verb in ("add", "import"):
             sources = record.get("sources", [record.get("source")])
-            for source in sources:
+            for source in () if record.get("again") else sources:
                 _take_out_source(vault.store, source)
             for memory in record.get("memories", ()):
                 _restore_memory(vault.store, memory, 0)
@@ -319,6 +323,11 @@ def undo(vault: Vault) -> Undone:
             continue
         with vault.store.transaction():
             vault.store.settle_journal(number, "undone")
+            if returned:
+                stones = vault.store.tombstones()
+                _promise(vault.store, [(kind, id, stones[kind, id].parent) for id in returned for kind in (_KINDS[id[0]],)])
+        if returned:
+            return Undone(verb, at, what, pending=finish_pending(vault).pending)
         return Undone(verb, at, what, pending=not purge(vault, compact=False))
     raise UsageError("there is nothing to undo", next="see what was done with: souviens list")
 

@@ -12,10 +12,9 @@ from souviens.canon import rfc3339
 from souviens.delivery import open_delivery, write_container
 from souviens.errors import NotFound, UsageError
 from souviens.formats import Chosen
-from souviens.port.holes import WITHHELD
 from souviens.port.receipts import Moved, Returned, ReturnedMember
-from souviens.port.stored import member_bytes
-from souviens.records import Conversation, Json, Memory, Topic, Withheld
+from souviens.port.stored import erased_places, member_bytes
+from souviens.records import Conversation, Json, Memory, Topic
 from souviens.vault import Vault
 from souviens.vault.store import Member, SourceHeader, Store
 
@@ -47,7 +46,7 @@ def give_back(vault: Vault, source: str, target: Path) -> Returned:
         sha256=whole,
         identical=all(m.identical for m in returned) and not header.withheld and not _left_out(header, members),
         container_identical=whole == header.sha256,
-        withheld=header.withheld + _holes(vault.store, members),
+        withheld=header.withheld + erased_places(vault.store, header),
         members=returned,
     )
 
@@ -64,24 +63,6 @@ def _written(
 
     for number, member in members:
         yield member.name, member.directory, digested(number, member)
-
-
-def _holes(store: Store, members: list[tuple[int, Member]]) -> tuple[Withheld, ...]:
-    """Erased places that the members still have the length of."""
-    out = []
-    for number, member in members:
-        if member.blob is not None:
-            continue
-        for segment in store.segments(number):
-            if segment.kind == WITHHELD:
-                continue  # the header's list has it, with its reason
-            if segment.hole is not None:
-                out.append(Withheld(member.name, segment.where, f"erased: {segment.hole} bytes"))
-            elif segment.slice is not None:
-                out += [
-                    Withheld(member.name, segment.where, f"erased: {hole.length} bytes") for hole in store.slice(segment.slice)[1]
-                ]
-    return tuple(out)
 
 
 def _left_out(header: SourceHeader, members: list[tuple[int, Member]]) -> bool:

@@ -28,11 +28,13 @@ from souviens.formats import Reader
 from souviens.jsonspan import Glue, Slice
 from souviens.port import indexing
 from souviens.port.beside import Gone, clean
+from souviens.port.counting import counts
 from souviens.port.holes import WITHHELD, Span, blanked, is_whole, spans_of, told
 from souviens.port.receipts import Attachments, SourceReceipt
 from souviens.port.staging import Staging, refusals
-from souviens.port.stored import joined
+from souviens.port.stored import Rederiver, erased_places, joined
 from souviens.records import (
+    Conversation,
     Counts,
     Memory,
     Origin,
@@ -43,9 +45,10 @@ from souviens.records import (
     Withheld,
 )
 from souviens.vault import Vault
-from souviens.vault.store import Journal, Member, Segment, SourceHeader
+from souviens.vault.store import Journal, Member, Segment, SourceHeader, Store
 
 CHUNK = 1 << 20
+SMALL, FEW = 64 << 10, 200  # bytes of a file that is kept together with others, and how many of them at once
 _LIMITS = Limits()
 Progress: TypeAlias = Callable[[str, int, int], None]  # (what, bytes done, bytes in all)
 
@@ -97,7 +100,7 @@ def take_in(
             )
         # Taken in again only if there is more to get out of it than the last time.
         if known is not None and not bring_back and not (with_accounts and known.withheld):
-            return _known(known, path, time.monotonic() - started)
+            return _known(vault.store, known, path, started)
         with _uncollected():
             receipt = _Intake(vault, delivery, format, shape, id, with_accounts, bring_back, progress).run()
     return msgspec.structs.replace(receipt, seconds=round(time.monotonic() - started, 3))
@@ -110,8 +113,13 @@ def _members_of(reading: Reading) -> set[str]:
 CUT = ("cut", "rows", "private_rows")  # the treatments of which slices come
 
 
-def _known(header: SourceHeader, path: Path, seconds: float) -> SourceReceipt:
-    unchanged = header.read.minus(refusals(header.problems))
+def _known(store: Store, header: SourceHeader, path: Path, started: float) -> SourceReceipt:
+    """The receipt of a source that is here: what it told when it came, less what was erased of it since."""
+    erased = erased_places(store, header)
+    refused = refusals(header.problems)
+    unchanged, attachments = header.read.minus(refused), Attachments(*header.attachments)
+    if erased:
+        unchanged, attachments = _still_told(store, header.id)
     return SourceReceipt(
         id=header.id,
         path=str(path),
@@ -119,15 +127,34 @@ def _known(header: SourceHeader, path: Path, seconds: float) -> SourceReceipt:
         shape=header.shape,
         sha256=header.sha256,
         bytes=header.bytes,
-        read=header.read,
+        read=unchanged.plus(refused),
         unchanged=unchanged,
         refused=header.problems,
-        withheld=header.withheld,
-        attachments=Attachments(*header.attachments),
+        withheld=tuple(dict.fromkeys((*header.withheld, *erased))),
+        attachments=attachments,
         unknown_fields=header.unknown,
-        seconds=round(seconds, 3),
+        seconds=round(time.monotonic() - started, 3),
         known=True,
     )
+
+
+def _still_told(store: Store, source: str) -> tuple[Counts, Attachments]:
+    """What the slices of a source tell now, read again one record at a time."""
+    rederiver, told, found, missing = Rederiver(store), Counts(), 0, 0
+    for kind, id in store.origins(source):
+        live = store.get(kind, id)
+        origins = tuple(origin for origin in live[1].origins if origin.source == source) if live else ()
+        if not live or not origins:
+            continue
+        if not isinstance(live[1], Conversation):
+            told = told.plus(Counts(memories=1) if isinstance(live[1], Memory) else Counts(topics=1))
+            continue
+        reading = rederiver.record(msgspec.structs.replace(live[1], origins=origins))
+        if isinstance(reading, Conversation):
+            told = told.plus(counts(reading))
+            here = sum(attachment.blob is not None for attachment in reading.attachments)
+            found, missing = found + here, missing + len(reading.attachments) - here
+    return told, Attachments(found, missing)
 
 
 class _Intake:
@@ -147,12 +174,14 @@ class _Intake:
         self.total = max(1, sum(entry.size for entry in delivery.entries))
         self.done = 0
         self.returned: set[str] = set()  # erased before, and taken again because it was asked for
+        self.late = False  # a source that is here is taken in again for the accounts left out before
         self.problems: list[Problem] = list(delivery.problems)
         self.withheld: list[Withheld] = []
         self.unknown: Counter[str] = Counter()
         self.met = 0  # slices that told of anything, be it only of their damage or of what was erased
         self.found = self.missing = 0
         self.blobs: dict[str, str] = {}  # entry name -> blob
+        self.small: list[tuple[int, Entry, Treatment, bytes]] = []  # files read and not yet stored
         self.touched = 0  # slices of which something was erased before
         self.hidden = 0  # secrets kept out of files that are cut
         self.nameless: list[int] = []  # members whose names go, too
@@ -168,7 +197,9 @@ class _Intake:
         try:
             # After `begin`: an erasure refuses to start beside an open stage, so that none can be missed from here on.
             self.erased = {stone.id: stone for stone in self.store.tombstones().values() if stone.erased}
-            known = self.store.source(self.id) is not None
+            older = self.store.source(self.id)
+            known = older is not None
+            self.late = older is not None and self.with_accounts and bool(older.withheld)
             self.staging = Staging(self.store, self.stage, self.id, known=known)
             self._tombstoned(self.id)
             follower = indexing.start_following(self.vault, self.stage, self.delivery.bytes)
@@ -219,6 +250,7 @@ class _Intake:
                     self._keep(ordinal, entry, treatment)
             except SourceError as error:
                 self.problems.append(Problem("source", entry.name, "", f"{error.what}: {error.why}"))
+        self._keep_small()
         self._advance(self.total - self.done)
 
     def _keep(self, ordinal: int, entry: Entry, treatment: Treatment) -> None:
@@ -233,7 +265,22 @@ class _Intake:
                 self.store.put_segments(number, 0, [Segment(None, "", "", None, entry.size)], {0: commitment.hexdigest()})
             self.withheld.append(Withheld(entry.name, "", "accounts, logins or keys; keep it with --with-accounts"))
             return
+        if entry.size <= SMALL:
+            self.small.append((ordinal, entry, treatment, b"".join(self._chunks(entry))))
+            if len(self.small) >= FEW or sum(len(data) for *_, data in self.small) >= CHUNK:
+                self._keep_small()
+            return
         blob, size = self.store.put_blob(self._chunks(entry))
+        self._kept(ordinal, entry, treatment, blob, size)
+
+    def _keep_small(self) -> None:
+        """Many small files in one transaction: an export may hold a hundred thousand, and each transaction waits for the disk."""
+        small, self.small = self.small, []
+        with self.store.transaction():
+            for ordinal, entry, treatment, data in small:
+                self._kept(ordinal, entry, treatment, *self.store.put_blob([data]))
+
+    def _kept(self, ordinal: int, entry: Entry, treatment: Treatment, blob: str, size: int) -> None:
         self.blobs[entry.name] = blob
         with self.store.transaction():
             self.store.put_member(self.source, ordinal, Member(entry.name, treatment, size, blob, entry.directory, blob))
@@ -252,6 +299,7 @@ class _Intake:
 
     def _cut(self, ordinal: int, entry: Entry, *, rows: bool = False) -> None:
         """Slices of a file; of a database the rows, as a member of the same name that is no file of the delivery."""
+        self._keep_small()  # what its conversations may point to
         digest = hashlib.sha256()
         name, directory = entry.name, None if rows else entry.directory
         treatment: Treatment = "rows" if rows else "cut"
@@ -425,7 +473,8 @@ class _Intake:
             at=now(),
             subject=self.id,
             counts={"new": receipt.new.messages, "read": receipt.read.messages},
-            record={"source": self.id, "again": self.staging.known},
+            # What was asked back is erased again by an undo. Accounts that came in late are not: nobody noted which those were.
+            record={"source": self.id, "again": self.staging.known, "returned": sorted(self.returned), "accounts": self.late},
         )
         with self.store.transaction():
             if not self.store.commit(self.stage, journal):

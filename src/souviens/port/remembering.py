@@ -33,7 +33,9 @@ def remember(vault: Vault, text: str, *, kind: str = "fact", topic: str | None =
     text = text.strip()
     if not text or len(text) > MAX_TEXT:
         raise UsageError(
-            "the text is empty" if not text else f"the text has {len(text)} characters", f"a memory has 1 to {MAX_TEXT}"
+            "the text is empty" if not text else f"the text has {len(text):,} characters",
+            f"a memory has 1 to {MAX_TEXT:,} characters",
+            "souviens remember --help",
         )
     if kind not in MEMORY_KINDS:
         raise UsageError(f"no kind {kind!r}", f"there are: {', '.join(MEMORY_KINDS)}")

@@ -16,7 +16,7 @@ from souviens.formats import Reader
 from souviens.jsonspan import Slice, load
 from souviens.merge import Packed, arranged, merged_records
 from souviens.port.holes import WITHHELD, fill
-from souviens.records import Attachment, Conversation, Json, Memory, Origin, Reading, Topic
+from souviens.records import Attachment, Conversation, Json, Memory, Origin, Reading, Topic, Withheld
 from souviens.vault.store import Kind, Member, SourceHeader, Store, kind_of
 
 
@@ -53,6 +53,26 @@ def member_bytes(store: Store, number: int, member: Member, plain: Set[str] = fr
             yield fill(segment.hole, plain=segment.kind == WITHHELD or segment.kind in plain)
         else:
             yield segment.glue or b""
+
+
+def erased_places(store: Store, header: SourceHeader) -> tuple[Withheld, ...]:
+    """What was erased of a source: whole files, and places in files, with their length."""
+    out, left_out = [], {withheld.path for withheld in header.withheld if not withheld.where}
+    for number, member in store.numbered_members(header.id):
+        if member.treatment == "withhold" and member.name not in left_out:
+            out.append(Withheld(member.name, "", f"erased: {member.size} bytes"))
+        if member.treatment == "withhold" or member.blob is not None:
+            continue
+        for segment in store.segments(number):
+            if segment.kind == WITHHELD:
+                continue  # the header's list has it, with its reason
+            if segment.hole is not None:
+                out.append(Withheld(member.name, segment.where, f"erased: {segment.hole} bytes"))
+            elif segment.slice is not None:
+                out += [
+                    Withheld(member.name, segment.where, f"erased: {hole.length} bytes") for hole in store.slice(segment.slice)[1]
+                ]
+    return tuple(out)
 
 
 def delivery_of(store: Store, header: SourceHeader) -> Delivery:

@@ -11,7 +11,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from souviens.errors import UsageError, VaultError
+from souviens.errors import Damaged, UsageError, VaultError, WrongKey
 from souviens.vault import keys, schema
 from souviens.vault.connection import checkpoint, connect, subkey
 from souviens.vault.embedded import FILE, EmbeddedStore
@@ -43,10 +43,11 @@ def open_store(folder: Path, key: bytes | None) -> EmbeddedStore:
     return EmbeddedStore(folder, key)
 
 
-def create(folder: Path, credentials: dict[str, Credential], at: str, data_key: bytes | None, **kdf: int) -> Vault:
+def create(folder: Path, credentials: dict[str, Credential], at: str, data_key: bytes | None, *, id: str = "", **kdf: int) -> Vault:
     """Make a vault. credentials: name -> way in, at least one if `data_key` is given; None makes an *unencrypted* vault.
 
-    at: RFC 3339 UTC. kdf: memory, passes of Argon2id. Raises UsageError if something is there already.
+    at: RFC 3339 UTC. id: from `keys.new_id`, if something had to know it before. kdf: memory, passes of Argon2id.
+    Raises UsageError if something is there already.
     """
     if (folder / keys.HEADER).exists():
         raise UsageError(
@@ -58,7 +59,7 @@ def create(folder: Path, credentials: dict[str, Credential], at: str, data_key: 
         raise UsageError("a vault needs at least one way in", next="give a passphrase or a key file")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     wraps = tuple(keys.wrap(data_key, credential, name, **kdf) for name, credential in credentials.items()) if data_key else ()
-    header = keys.new_header("none" if data_key is None else "chacha20", at, data_key, wraps)
+    header = keys.new_header("none" if data_key is None else "chacha20", at, data_key, wraps, id)
     keys.replace_file(folder / "README.txt", README.encode())
     EmbeddedStore(folder, data_key, create=True).close()
     # The header comes last: a folder without it is not a vault, so a crash before this line leaves nothing half-made.
@@ -70,8 +71,16 @@ def unlock(folder: Path, offered: list[Credential]) -> Vault:
     """Open a vault. Raises NoVault, WrongKey, Damaged, NewerFormat; migrates an older truth.db, keeping a copy."""
     header = keys.read_header(folder)
     key = keys.unlock(header, offered)
-    migrate(folder, key)
-    return Vault(folder, header, key)
+    try:
+        migrate(folder, key)
+        return Vault(folder, header, key)
+    except WrongKey:
+        # VAULT.json has said that the key is right.
+        raise Damaged(
+            f"{folder / FILE}: its first page cannot be read",
+            "the key is right, so the file is damaged, or another vault's",
+            "restore it from a copy, then: souviens verify",
+        ) from None
 
 
 def migrate(folder: Path, key: bytes | None) -> Path | None:

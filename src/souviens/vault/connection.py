@@ -6,14 +6,17 @@ without it leaves erased bytes in the file, measured) or run on a SQLite with th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 
-from souviens.errors import Damaged, OutOfSpace, VaultError, WrongKey
+from souviens.errors import Damaged, NotPermitted, OutOfSpace, VaultError, VaultInUse, WrongKey
 
 _MINIMUM = (3, 51, 3)
 BUSY_MS = 30_000
@@ -43,6 +46,8 @@ def connect(path: Path, key: bytes | None, *, create: bool = False, cache_mb: in
     try:
         connection = apsw.Connection(str(path), flags=flags)
     except apsw.CantOpenError as error:
+        if _closed_to_us(path):
+            raise _not_permitted(path, str(error)) from None
         raise VaultError(f"{path.name}: cannot be opened", str(error), "check the folder with: souviens where") from None
     connection.set_busy_timeout(BUSY_MS)
     if key is not None:
@@ -60,8 +65,10 @@ def connect(path: Path, key: bytes | None, *, create: bool = False, cache_mb: in
     except apsw.CorruptError as error:
         connection.close()
         raise Damaged(f"{path.name}: damaged", str(error), "restore it from a copy, then: souviens verify") from None
-    except (apsw.IOError, apsw.FullError, apsw.CantOpenError) as error:
+    except (apsw.IOError, apsw.FullError, apsw.CantOpenError, apsw.ReadOnlyError) as error:
         connection.close()
+        if _closed_to_us(path):
+            raise _not_permitted(path, str(error)) from None
         if shutil.disk_usage(path.parent).free < NEEDED:
             raise OutOfSpace(
                 f"{path.parent}: the disk is full", "even opening a vault takes some kilobytes", "free some space"
@@ -77,6 +84,43 @@ def connect(path: Path, key: bytes | None, *, create: bool = False, cache_mb: in
     connection.pragma("cache_size", -cache_mb * 1024)
     connection.pragma("journal_size_limit", 64 << 20)
     return connection
+
+
+def _closed_to_us(path: Path) -> bool:
+    """May this user not read and write here? SQLite writes beside a database even to read it."""
+    return not os.access(path.parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.R_OK | os.W_OK))
+
+
+def _not_permitted(path: Path, why: str) -> NotPermitted:
+    return NotPermitted(f"{path}: this user may not read and write it", why, "check who owns the folder: souviens where")
+
+
+@contextlib.contextmanager
+def failures(path: Path, mend: str, *, damage: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """What SQLite says goes wrong with a database that is open, in our words. The one place where it is turned into them.
+
+    mend: the command that helps with damage. damage: further errors that, in the caller's place, mean it. Raises OutOfSpace,
+    VaultInUse, NotPermitted, Damaged, VaultError.
+    """
+    damaging: tuple[type[Exception], ...] = (apsw.CorruptError, apsw.NotADBError, *damage)
+    try:
+        yield
+    except apsw.FullError:
+        raise OutOfSpace(
+            f"{path.parent}: the disk is full", "nothing was half-written", "free some space and run the command again"
+        ) from None
+    except apsw.BusyError:
+        raise VaultInUse(
+            f"{path.parent}: another writer did not finish",
+            f"it held {path.name} for {BUSY_MS // 1000} seconds",
+            "wait until it has finished, then try again",
+        ) from None
+    except apsw.ReadOnlyError as error:
+        raise _not_permitted(path, str(error)) from None
+    except damaging as error:
+        raise Damaged(f"{path.name}: damaged", str(error), mend) from None
+    except apsw.IOError as error:
+        raise VaultError(f"{path.name}: the disk reported an error", str(error), "souviens verify") from None
 
 
 def checkpoint(connection: apsw.Connection) -> bool:

@@ -14,20 +14,21 @@ import apsw
 import msgspec
 from filelock import FileLock, Timeout
 
-from souviens.errors import Damaged, NotFound, OutOfSpace, VaultError, VaultInUse
+from souviens.errors import Damaged, NotFound
 from souviens.vault import audit, packing, schema
-from souviens.vault.connection import connect, subkey
+from souviens.vault.connection import connect, failures, subkey
 from souviens.vault.letting_go import VISIBLE, LettingGo
 from souviens.vault.store import Hole, Journal, Kind, Live, Member, Packed, Segment, SourceHeader, Tally, kind_of
 
 CHUNK = 1 << 20  # bytes of a blob in one row
 FILE = "truth.db"
+FLAWS = 3  # of the file itself that are told one by one: the first says enough, and one bad page makes many
 _header = packing.reader(SourceHeader)
 _member = packing.reader(Member)
 _holes = packing.reader(tuple[Hole, ...])
 _journal = packing.reader(dict[str, Any])
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_UNREADABLE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLError, msgspec.MsgspecError, UnicodeDecodeError)
+_UNREADABLE = (apsw.IOError, apsw.SQLError, msgspec.MsgspecError, UnicodeDecodeError)  # in reading, each is damage
 _COMMITTED = 0  # the stage of packs that are visible with the transaction that writes them
 
 
@@ -76,33 +77,13 @@ class EmbeddedStore(LettingGo):
             finally:
                 self._depth = 0
 
-    @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
+    def _failures(self) -> contextlib.AbstractContextManager[None]:
         """What can go wrong in writing, in our words."""
-        try:
-            yield
-        except apsw.FullError:
-            raise OutOfSpace(
-                f"{self.folder}: the disk is full", "nothing was half-written", "free some space and run the command again"
-            ) from None
-        except apsw.BusyError:
-            raise VaultInUse(
-                f"{self.folder}: another writer did not finish",
-                "it held the vault for 30 seconds",
-                "try again, or find it with: souviens doctor",
-            ) from None
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise Damaged(f"{self.path.name}: damaged", str(error), "souviens verify") from None
-        except apsw.IOError as error:
-            raise VaultError(f"{self.path.name}: the disk reported an error", str(error), "souviens verify") from None
+        return failures(self.path, "souviens verify")
 
-    @contextlib.contextmanager
-    def _damage(self) -> Iterator[None]:
+    def _damage(self) -> contextlib.AbstractContextManager[None]:
         """What can be met in reading a file whose bytes changed, as Damaged."""
-        try:
-            yield
-        except _UNREADABLE as error:
-            raise Damaged(f"{self.path.name}: damaged", str(error), "souviens verify") from None
+        return failures(self.path, "souviens verify", damage=_UNREADABLE)
 
     def _rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with self._damage():
@@ -346,20 +327,30 @@ class EmbeddedStore(LettingGo):
             return len(audit.entries(self.db)), audit.broken(self.db)
 
     def flaws(self) -> list[str]:
-        """What is wrong with the file itself, page by page, in sentences; empty if nothing is."""
+        """What is wrong with the file itself, in sentences, the first few; empty if nothing is."""
         with self._damage():
-            found = [row[0] for row in self.db.execute("PRAGMA integrity_check(20)")]
-        return [] if found == ["ok"] else [f"{self.path.name}: {' '.join(flaw.split())}" for flaw in found]
+            rows = [str(row[0]) for row in self.db.execute("PRAGMA integrity_check(20)")]
+        # One row may hold many lines, under a heading in asterisks.
+        found = [line for row in rows for line in row.splitlines() if line.strip("* ") and not line.startswith("***")]
+        if found == ["ok"]:
+            return []
+        told = [f"{self.path.name}: {' '.join(flaw.split())}" for flaw in found[:FLAWS]]
+        return told + ([f"{self.path.name}: at least {len(found) - FLAWS} more like these"] if len(found) > FLAWS else [])
 
     def put_blob(self, chunks: Iterable[bytes]) -> tuple[str, int]:
-        """Store a stream; (SHA-256, size). In short transactions: it becomes readable with the last one."""
+        """Store a stream; (SHA-256, size). One of several chunks in as many short transactions: it becomes readable with the last.
+        What fits into one chunk costs one: an export may hold a hundred thousand small files."""
+        given = iter(chunks)
+        first, second = next(given, b""), next(given, None)
+        if second is None:
+            return self._put_small(first), len(first)
         # Named by chance until its hash is known, so that two writers never meet in a half-written one.
         name = os.urandom(32)
         with self.transaction():
             self.db.execute("INSERT INTO blob(hash, size, ready) VALUES (?, 0, 0)", (name,))
             number = self.db.last_insert_rowid()
         digest, size = hashlib.sha256(), 0
-        for ordinal, chunk in enumerate(chunks):
+        for ordinal, chunk in enumerate(itertools.chain((first, second), given)):
             digest.update(chunk)
             size += len(chunk)
             with self.transaction():
@@ -370,6 +361,16 @@ class EmbeddedStore(LettingGo):
             else:
                 self.db.execute("UPDATE blob SET hash = ?, size = ?, ready = 1 WHERE number = ?", (digest.digest(), size, number))
         return digest.hexdigest(), size
+
+    def _put_small(self, data: bytes) -> str:
+        hash = hashlib.sha256(data)
+        with self.transaction():
+            if not self._row("SELECT 1 FROM blob WHERE hash = ? AND ready = 1", (hash.digest(),)):
+                sql = "INSERT INTO blob(hash, size, ready) VALUES (?, ?, 1)"
+                self.db.execute(sql, (hash.digest(), len(data)))
+                if data:
+                    self.db.execute("INSERT INTO chunk VALUES (?, 0, ?)", (self.db.last_insert_rowid(), packing.compress(data)))
+        return hash.hexdigest()
 
     def put_packs(self, stage: int, packs: Iterable[tuple[Kind, Packed, int]]) -> list[int]:
         """(kind, record, seq of the pack it was merged from or 0) each. The new seqs, in order."""

@@ -103,8 +103,13 @@ def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def new_header(cipher: str, created: str, key: bytes | None, wraps: tuple[Wrap, ...] = ()) -> Header:
-    header = Header("vault", FORMAT, str(uuid.uuid4()), cipher, created, wraps, _check(key) if key else "")
+def new_id() -> str:
+    """Of a vault to be made."""
+    return str(uuid.uuid4())
+
+
+def new_header(cipher: str, created: str, key: bytes | None, wraps: tuple[Wrap, ...] = (), id: str = "") -> Header:
+    header = Header("vault", FORMAT, id or new_id(), cipher, created, wraps, _check(key) if key else "")
     return sealed(header, key)
 
 
@@ -226,7 +231,9 @@ def read_key_file(path: Path) -> Credential:
         raise WrongKey(f"key file {path}: cannot be read", error.strerror or "", "check the path, or use another way in") from None
     if not data.startswith(KEYFILE_PREFIX):
         raise WrongKey(
-            f"{path} is not a souviens key file", "its first bytes are others", "make one with: souviens key add --key-file PATH"
+            f"{path} is not a souviens key file",
+            "its first bytes are others",
+            "give the one that opens the vault, or a path to make it at",
         )
     return Credential("keyfile", data.removeprefix(KEYFILE_PREFIX))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from souviens.doors.cli import words
-from souviens.doors.cli.invocation import PARTIAL, Invocation, command
+from souviens.doors.cli.invocation import PARTIAL, PATH, Invocation, command
 from souviens.errors import SouviensError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ SHOWN_PROBLEMS = 10
 
 
 @command("add")
-@click.argument("paths", metavar="EXPORT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="EXPORT...", nargs=-1, required=True, type=PATH)
 @click.option("--with-accounts", is_flag=True, help="Keep account and login data, which is left out by default.")
 @click.option("--bring-back", is_flag=True, help="Also take in what was erased before.")
 @click.option("--no-encode", is_flag=True, help="Make no vectors now; do it later with: souviens encoder run")

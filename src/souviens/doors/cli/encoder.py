@@ -10,7 +10,7 @@ import click
 
 from souviens.doors.cli.invocation import ENCODER_KEY, Family, Invocation, command
 from souviens.doors.cli.places import ChosenEndpoint, Settings, encoder_folder, read_settings, write_settings
-from souviens.errors import EncoderError
+from souviens.errors import EncoderError, SouviensError
 
 if TYPE_CHECKING:
     from souviens.encode import Encoder
@@ -33,13 +33,17 @@ def install(invocation: Invocation, wheel: Path | None) -> None:
 
 @command("status")
 def status(invocation: Invocation) -> None:
-    """Say which encoder is in use, and whether it works."""
+    """Say which encoder is in use, whether it works, and how many texts of the vault wait for it."""
     encoder = invocation.encoder()
-    document = _about(encoder)
+    document = _about(encoder) | _progress(invocation, encoder)
     if encoder is None:
         told = "No encoder: recall goes by words alone. next: souviens encoder install"
     elif document["works"]:
         told = f"{encoder.id}: works, {encoder.dimensions} dimensions."
+        if document["waiting"] is not None:
+            told += f" Texts with a vector: {document['done']:,}; waiting: {document['waiting']:,}."
+        if document["waiting"]:
+            told += " next: souviens encoder run"
     else:
         told = f"{encoder.id}: does not work: {document['why']}"
     invocation.answer(document, [told])
@@ -61,6 +65,21 @@ def _about(encoder: Encoder | None) -> dict[str, object]:
         except EncoderError as error:
             document["why"] = f"{error.what}: {error.why}"
     return document
+
+
+def _progress(invocation: Invocation, encoder: Encoder | None) -> dict[str, object]:
+    """Of the vault, if there is one and it opens unasked."""
+    from souviens.port import indexing
+
+    if encoder is not None:
+        try:
+            with invocation.open(ask=False) as vault:
+                embedded = indexing.embedded(vault, encoder.id)
+        except SouviensError as error:
+            invocation.tell(f"the vault was not looked at: {error.what}")
+        else:
+            return {"done": embedded.done, "waiting": embedded.waiting}
+    return {"done": None, "waiting": None}
 
 
 @command("run")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from souviens.doors.cli import words
-from souviens.doors.cli.invocation import Invocation, command
+from souviens.doors.cli.invocation import Invocation, begun_formats, command
 
 if TYPE_CHECKING:
     from souviens.port.ways import Document
 
 
 @command("guide")
-@click.argument("provider", metavar="PROVIDER", default="")
+@click.argument("provider", metavar="PROVIDER", default="", shell_complete=begun_formats)
 def verb(invocation: Invocation, provider: str) -> None:
     """Say how to get one's export from a provider, and how to bring ours in there."""
     from souviens.port.ways import guide

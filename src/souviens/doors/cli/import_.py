@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from souviens.doors.cli import words
-from souviens.doors.cli.invocation import Invocation, command
+from souviens.doors.cli.invocation import PATH, Invocation, command
 
 
 @command("import")
-@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("path", metavar="FILE", type=PATH)
 def verb(invocation: Invocation, path: Path) -> None:
     """Merge a plain export of another vault into this one.
 

@@ -28,15 +28,13 @@ def verb(invocation: Invocation, keyring: bool, no_recovery: bool, no_encryption
     from souviens.vault import create, keys
 
     _check(invocation, keyring, no_encryption)
-    offered: dict[str, Credential] = {} if no_encryption else _ways_in(invocation, keyring)
+    id = keys.new_id()
+    offered: dict[str, Credential] = {} if no_encryption else _ways_in(invocation, id if keyring else "")
     code = ""
     if not (no_encryption or no_recovery):
         code, offered["recovery"] = keys.new_recovery_code()
-    with create(invocation.folder, offered, now(), None if no_encryption else os.urandom(32)) as vault:
+    with create(invocation.folder, offered, now(), None if no_encryption else os.urandom(32), id=id) as vault:
         header = vault.header
-        if keyring and vault.key and (secret := keys.keyring_credential(header.id, create=True)):
-            header = keys.plus(header, keys.wrap(vault.key, secret, "keyring"), vault.key)
-            keys.write_header(vault.folder, header)
     names = [wrap.name for wrap in header.wraps]
     lines = [f"A vault was made in {invocation.folder}."]
     lines.append(f"It opens by: {', '.join(names)}." if names else "It is not encrypted: whoever has the disk can read it.")
@@ -66,15 +64,18 @@ def _check(invocation: Invocation, keyring: bool, no_encryption: bool) -> None:
         raise UsageError("a vault that is not encrypted has no keys", why, "leave one of them out")
 
 
-def _ways_in(invocation: Invocation, keyring: bool) -> dict[str, Credential]:
+def _ways_in(invocation: Invocation, keyring: str) -> dict[str, Credential]:
+    """What is to open it. keyring: the vault's id if the OS keyring is to; asked before anything is made, as it may be absent."""
     from souviens.vault import keys
 
     ways: dict[str, Credential] = {}
+    if keyring and (secret := keys.keyring_credential(keyring, create=True)):
+        ways["keyring"] = secret
     if text := os.environ.get(PASSPHRASE):
         ways["passphrase"] = keys.passphrase(text)
     if invocation.key_file:
         path = invocation.key_file.expanduser()
         ways["keyfile"] = keys.read_key_file(path) if path.exists() else keys.new_key_file(path)
-    if not ways and not keyring:
+    if not ways:
         ways["passphrase"] = keys.passphrase(invocation.prompt("Passphrase for the new vault", confirm=True))
     return ways

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 import click
 
-from souviens.errors import EncoderError, SouviensError, UsageError, WrongKey
+from souviens.errors import EncoderError, NotPermitted, SouviensError, UsageError, WrongKey
 
 if TYPE_CHECKING:
     from souviens.encode import Encoder
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from souviens.vault.keys import Credential, Header
 
 Progress: TypeAlias = Callable[[str, int, int], None]
+PATH = click.Path(path_type=Path, readable=False)  # what may not be read is said where it is read, in our words
+FEW = 10  # verbs that an error may list
 PARTIAL = 3  # the exit code of what was done in part
 ENCODING_SECONDS = 5.0  # a small export is encoded at once; for a big one `souviens encoder run` takes its time
 PASSPHRASE, NEW_PASSPHRASE, ENCODER_KEY = "SOUVIENS_PASSPHRASE", "SOUVIENS_NEW_PASSPHRASE", "SOUVIENS_ENCODER_KEY"
@@ -119,7 +121,7 @@ class Invocation:
             chosen = read_settings().endpoint
             endpoint = encode.Endpoint(chosen.url, chosen.model, os.environ.get(ENCODER_KEY), chosen.remote) if chosen else None
             return encode.find(encoder_folder(), endpoint)
-        except EncoderError as error:
+        except (EncoderError, NotPermitted) as error:
             self.tell(f"going by words alone: {error}")
             return None
 
@@ -210,15 +212,14 @@ def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
 
 def shared_options(*, environment: bool = False) -> list[click.Parameter]:
     """--vault, --key-file and the rest, accepted before and after the verb; the environment is read once, before it."""
-    path = click.Path(path_type=Path)
 
     def option(*names: str, variable: str = "", **rest: object) -> click.Option:
         envvar = variable if environment and variable else None
         return click.Option([*names], expose_value=False, callback=_keep, envvar=envvar, hidden=not environment, **rest)  # type: ignore[arg-type]
 
     return [
-        option("--vault", variable="SOUVIENS_VAULT", type=path, metavar="DIR", help="The vault's folder [SOUVIENS_VAULT]."),
-        option("--key-file", variable="SOUVIENS_KEY_FILE", type=path, metavar="PATH", help=_KEY_FILE),
+        option("--vault", variable="SOUVIENS_VAULT", type=PATH, metavar="DIR", help="The vault's folder [SOUVIENS_VAULT]."),
+        option("--key-file", variable="SOUVIENS_KEY_FILE", type=PATH, metavar="PATH", help=_KEY_FILE),
         option("--recovery", is_flag=True, help="Ask for the recovery code."),
         option("--json", is_flag=True, help="Answer with one JSON document (docs/json.md)."),
         option("-q", "--quiet", is_flag=True, help="No progress and no remarks."),
@@ -247,13 +248,28 @@ class Family(click.Group):
         name, known = args[0], self.list_commands(ctx)
         if name not in known and not name.startswith("-"):
             near = difflib.get_close_matches(name, known, 3, 0.5)
-            why = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+            # All of the program's own would fill the screen: its help has them in order.
+            why = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}" if len(known) < FEW else ""
             raise UsageError(f"no verb {name!r}", why, " ".join((ctx.command_path, *near[:1], "--help")))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl([(name, (self.commands[name].help or "").split("\n\n")[0]) for name in self.list_commands(ctx)])
+
+
+def begun_formats(ctx: click.Context, param: click.Parameter, typed: str) -> list[str]:
+    """For completion: the formats that can be read whose names begin as typed. They are imported only then."""
+    from souviens import formats
+
+    return [name for name in formats.readers() if name.startswith(typed)]
+
+
+def begun_targets(ctx: click.Context, param: click.Parameter, typed: str) -> list[str]:
+    """For completion: the forms that can be written whose names begin as typed."""
+    from souviens import formats
+
+    return [name for name in formats.writers() if name.startswith(typed)]
 
 
 def command(name: str) -> Callable[[Callable[..., object]], Verb]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from souviens.doors.cli import words
-from souviens.doors.cli.invocation import Family, Invocation, command
+from souviens.doors.cli.invocation import PATH, Family, Invocation, command
 from souviens.errors import UsageError
 from souviens.vault import Vault, keys
 from souviens.vault.keys import Credential, Header
@@ -21,7 +21,7 @@ def listed(invocation: Invocation) -> None:
 
 @command("add")
 @click.option("--passphrase", is_flag=True, help="A passphrase: asked for twice, or SOUVIENS_NEW_PASSPHRASE.")
-@click.option("--key-file", type=click.Path(path_type=Path), metavar="PATH", help="A key file: made if it is not there.")
+@click.option("--key-file", type=PATH, metavar="PATH", help="A key file: made if it is not there.")
 @click.option("--keyring", is_flag=True, help="The OS keyring.")
 @click.option("--name", default="", help="How to call it; else by its way.")
 def add(invocation: Invocation, passphrase: bool, key_file: Path | None, keyring: bool, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from souviens.doors.cli import words
-from souviens.doors.cli.invocation import Invocation, command
+from souviens.doors.cli.invocation import Invocation, begun_formats, command
 
 if TYPE_CHECKING:
     from souviens.port.viewing import Document
@@ -21,7 +21,9 @@ _TITLE = 72
 @click.option("--memories", "sections", flag_value="memories", multiple=True, help="Memories alone.")
 @click.option("--topics", "sections", flag_value="topics", multiple=True, help="Topics alone: projects and other themes.")
 @click.option("--sources", "sections", flag_value="sources", multiple=True, help="Sources alone: the exports taken in.")
-@click.option("--provider", default="", metavar="NAME", help='Of this provider alone, such as "chatgpt".')
+@click.option(
+    "--provider", default="", metavar="NAME", shell_complete=begun_formats, help='Of this provider alone, such as "chatgpt".'
+)
 @click.option("--project", default="", metavar="ID|NAME", help="Of this project alone.")
 def verb(invocation: Invocation, sections: tuple[str, ...], provider: str, project: str) -> None:
     """List conversations, memories, topics and sources."""

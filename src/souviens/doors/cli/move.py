@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from souviens.doors.cli import words
-from souviens.doors.cli.invocation import Invocation, command
+from souviens.doors.cli.invocation import Invocation, begun_formats, begun_targets, command
 from souviens.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -20,9 +20,23 @@ if TYPE_CHECKING:
 
 @command("move")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option("--to", "target", default="", metavar="TARGET", help="The form to write; without it, the targets are named.")
+@click.option(
+    "--to",
+    "target",
+    default="",
+    metavar="TARGET",
+    shell_complete=begun_targets,
+    help="The form to write; without it, the targets are named.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write.")
-@click.option("--provider", "providers", multiple=True, metavar="NAME", help='What came from this provider, such as "chatgpt".')
+@click.option(
+    "--provider",
+    "providers",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=begun_formats,
+    help='What came from this provider, such as "chatgpt".',
+)
 @click.option("--topic", "--project", "topics", multiple=True, metavar="ID|NAME", help="This project or folder, and those in it.")
 @click.option("--since", default="", metavar="DATE", help="Conversations begun on this day or later.")
 @click.option("--until", default="", metavar="DATE", help="Conversations begun before this day.")

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from souviens.doors.cli.invocation import Family, Invocation, shared_options
-from souviens.errors import SouviensError, UsageError
+from souviens.errors import NotPermitted, SouviensError, UsageError
 
 # Heading -> verb -> what it does: the first line of the verb's own help, which a test compares.
 VERBS: dict[str, dict[str, str]] = {
@@ -140,7 +140,8 @@ def run(arguments: list[str]) -> int:
         return invocation.fail(Cancelled("cancelled", next="run it again: what was finished is kept"))
     except OSError as error:
         what = f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}"
-        return invocation.fail(SouviensError(what, next="check that the path is there, and yours to use"))
+        kind = NotPermitted if isinstance(error, PermissionError) else SouviensError
+        return invocation.fail(kind(what, next="check that the path is there, and yours to use"))
     except Exception as error:  # noqa: BLE001  # the last line before the person: a fault of ours must not end in a traceback
         return invocation.fail(_unexpected(error, invocation.verbose))
 

@@ -86,6 +86,8 @@ def _facts(document: Document, left_out: Sequence[str]) -> Iterator[str]:
 def _value(value: Json) -> str:
     if isinstance(value, list):
         value = ", ".join(map(str, value))
+    elif isinstance(value, dict) and "utc" in value:
+        value = value["utc"] or f"no time ({value['unknown']})"
     elif isinstance(value, dict):
         value = ", ".join(f"{key} {item}" for key, item in value.items())
     return "" if value is None else words.shortened(str(value), 120)
