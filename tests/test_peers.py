@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.haystacks import SMALL, load
+from bench.haystacks import SMALL, Set, load
 from bench.peers.__main__ import shortened, table
 from bench.peers.endpoint import served
 from bench.peers.environments import INSIDE, NotRun, known, prepared
@@ -56,25 +56,25 @@ def running(text: str, folder: Path, address: str = "") -> Iterator[Peer]:
 
 def test_a_set_goes_through_a_peer(tmp_path: Path) -> None:
     with running(SERVED, tmp_path) as peer:
-        found = rows(peer, SMALL, tmp_path / "stores")
+        found = rows(peer, Set("small", SMALL), tmp_path / "stores")
 
         assert peer.version == np.__version__
         assert peer.refused() == []
     count, backwards = found["count"], found["backwards"]
-    assert count["n"] == 15
+    assert count["n"] == 39
     assert count["overall"]["message"]["any@10"] >= 70
     assert count["overall"]["conversation"]["any@10"] >= 70
     assert backwards["overall"]["message"]["mrr"] < count["overall"]["message"]["mrr"] / 2
     assert count["speed"]["bytes"] == backwards["speed"]["bytes"] > 1000, "one store for both settings"
     assert not any((tmp_path / "stores").iterdir()), "stores are removed"
-    assert "15 questions, message" in table("small, 15 questions", found, "message")
+    assert "39 questions, message" in table("small, 39 questions", found, "message")
 
 
 def test_a_peer_that_fails_says_why_and_gets_no_row(tmp_path: Path) -> None:
     broken = SERVED.replace('print("a library chats")', 'raise ValueError("no such thing")')
 
     with running(broken, tmp_path) as peer, pytest.raises(NotRun, match="'ask': ValueError: no such thing"):
-        rows(peer, SMALL, tmp_path / "stores")
+        rows(peer, Set("small", SMALL), tmp_path / "stores")
 
 
 def test_a_peer_that_does_not_start_says_its_last_word(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.haystacks import SMALL, load, sets
+from bench.ablations import Variant
+from bench.haystacks import SMALL, Set, sets
 from bench.peers.endpoint import compared, served
 from bench.peers.environments import INSIDE, NotRun, known, prepared
 from bench.peers.rows import asked, rows
@@ -18,25 +19,25 @@ from bench.recall import measure, report
 from bench.scores import METRICS
 from souviens import encode
 from souviens.encode import Encoder
-from souviens.recall.weights import WEIGHTS
+from souviens.recall.weights import TABLE
 
 OURS = "souviens"
 _WORK = Path(__file__).parents[1] / "out" / "peers"
 
 
-def ours(path: Path, encoder: Encoder, keep: Path | None) -> dict[str, dict[str, Any]]:
+def ours(of: Set, encoder: Encoder, keep: Path | None) -> dict[str, dict[str, Any]]:
     """The product's own row, and its row by words alone."""
-    answers, cost = measure(path, encoder, {"": (WEIGHTS, True), " words": (WEIGHTS, False)}, keep)
+    answers, cost = measure(of, encoder, {"": Variant(TABLE), " words": Variant(TABLE, encoder=False)}, keep=keep)
     about = {"": "as it comes", " words": "the same without an encoder at the question"}
-    return {f"{OURS}{name}": {"about": about[name], **report(found, cost)} for name, found in answers.items()}
+    return {f"{OURS}{name}": {"about": about[name], **report(of, found, cost)} for name, found in answers.items()}
 
 
-def theirs(name: str, path: Path, address: str, work: Path) -> dict[str, dict[str, Any]]:
+def theirs(name: str, of: Set, address: str, work: Path) -> dict[str, dict[str, Any]]:
     """A peer's rows, or one row that says why there are none."""
     try:
         python = prepared(name, work)
         with Peer(python, INSIDE / f"with_{name}.py", work / name / "home", address) as peer:
-            found = rows(peer, path, work / name / "stores")
+            found = rows(peer, of, work / name / "stores")
             refused = peer.refused()
             return {f"{name} {setting}": {"version": peer.version, "refused": refused, **row} for setting, row in found.items()}
     except NotRun as reason:
@@ -84,7 +85,7 @@ def main() -> None:
     if encoder is None:
         raise SystemExit(f"{arguments.encoder}: no encoder is installed there")
     named = [name for name in arguments.sets.split(",") if name]
-    files = sets(arguments.data, named) if arguments.data else {"small": SMALL}
+    files = sets(arguments.data, named) if arguments.data else {"small": Set("small", SMALL)}
     chosen = [name for name in arguments.peers.split(",") if name]
     if unknown := set(chosen) - set(known()):
         raise SystemExit(f"no script for {', '.join(sorted(unknown))}; there are: {', '.join(known())}")
@@ -92,13 +93,14 @@ def main() -> None:
     document: dict[str, Any] = {"encoder": encoder.id, "sets": {}}
     with tempfile.TemporaryDirectory() as scratch, served(encoder) as address:
         for name, whole in files.items():
-            path = shortened(whole, arguments.questions, Path(scratch)) if arguments.questions else whole
-            questions = [question.text for haystack in load(path) for question in asked(haystack)]
+            path = shortened(whole.path, arguments.questions, Path(scratch)) if arguments.questions else whole.path
+            of = whole._replace(path=path)
+            questions = [question.text for haystack in of.haystacks() for question in asked(haystack)]
             here, over = compared(encoder, address, questions[:100])
-            found = ours(path, encoder, arguments.keep)
+            found = ours(of, encoder, arguments.keep)
             document["sets"][name] = {"encoder_ms": {"here": round(here, 1), "over loopback": round(over, 1)}, "rows": found}
             for peer in chosen:
-                found |= theirs(peer, path, address, work)
+                found |= theirs(peer, of, address, work)
                 if arguments.json:  # after each of them: a run is long
                     arguments.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
             for level in ("message", "conversation"):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.haystacks import Haystack, Question, load
+from bench.haystacks import Haystack, Question, Set
 from bench.peers.talk import Peer, Setting
 from bench.recall import DEPTH, Answer, report
 from bench.scores import score
@@ -18,7 +18,7 @@ from bench.scores import score
 _WIDE = 200
 
 
-def rows(peer: Peer, path: Path, work: Path) -> dict[str, dict[str, Any]]:
+def rows(peer: Peer, of: Set, work: Path) -> dict[str, dict[str, Any]]:
     """The document of each setting (as `bench.recall` makes ours) over a whole set. work: for the stores, which are removed."""
     answers: dict[str, list[Answer]] = defaultdict(list)
     cost: dict[str, dict[str, float]] = defaultdict(lambda: {"index_s": 0.0, "bytes": 0})
@@ -26,7 +26,7 @@ def rows(peer: Peer, path: Path, work: Path) -> dict[str, dict[str, Any]]:
     for setting in peer.settings:
         stores[setting.store].append(setting)
     shutil.rmtree(work, ignore_errors=True)
-    for place, haystack in enumerate(load(path)):
+    for place, haystack in enumerate(of.haystacks()):
         said = list(turns(haystack))
         for number, (store, settings) in enumerate(stores.items()):
             folder = work / f"{place}-{number}"
@@ -41,7 +41,7 @@ def rows(peer: Peer, path: Path, work: Path) -> dict[str, dict[str, Any]]:
                 cost[setting.name]["bytes"] += size
             shutil.rmtree(folder)
     return {
-        setting.name: {"about": setting.about, **report(answers[setting.name], cost[setting.name])} for setting in peer.settings
+        setting.name: {"about": setting.about, **report(of, answers[setting.name], cost[setting.name])} for setting in peer.settings
     }
 
 
@@ -64,9 +64,11 @@ def _asked(peer: Peer, setting: str, haystack: Haystack, said: list[dict[str, An
         conversations = list(dict.fromkeys(session[turn] for turn in wide))
         yield Answer(
             haystack=haystack.id,
+            question=question.id,
             type=question.type,
             message=score(found, question.turns),
             conversation=score(conversations, question.sessions),
+            likely=bool(found),
             seconds=seconds,
         )
 
