@@ -41,7 +41,7 @@ _REPLY = _any(
     r"|suggestion"
     r"|recommendation|answer|reply|explanation)|(?:m'as|avais|as)-?tu (?:conseillé|recommandé|dit|proposé|suggéré)|tu m'(?:as"
     r"|avais)"
-    r"|(?:hast|hattest) du (?:mir )?\w* ?(?:empfohlen|geraten|gesagt|vorgeschlagen|erklärt)|du mir (?:empfohlen|geraten|gesagt)"
+    r"|(?:hast|hattest) du .{0,60}(?:empfohlen|geraten|gesagt|vorgeschlagen|erklärt)|du mir (?:empfohlen|geraten|gesagt)"
     r"|me (?:recomendaste|aconsejaste|dijiste|sugeriste|propusiste)|mi hai (?:consigliato|detto|suggerito)|ты (?:сказал|посоветовал"
     r"|предложил|порекомендовал)\w*|(?:نصحتني|اقترحت|قلت لي|أوصيت)|आपने .{0,40}(?:सुझा|कहा|बता|सलाह))",
     "あなたは.{0,20}(?:勧め|提案|言い|言っ|教え)|你.{0,12}(?:建议|推荐|告诉|说过|提议)|추천해 ?(?:줬|주었)|조언해 ?(?:줬|주었)",
@@ -69,10 +69,10 @@ _REQUEST = _any(
     "手伝って|提案して|おすすめ|教えてください|どうすれば|帮我|给我推荐|推荐一|建议一|怎么才能|도와줘|추천해 ?줘|어떻게 하면",
 )
 _CHANGED = _any(
-    r"^\W*(?:have|has|had|did|do|does|am|is|are|was|were) (?:i|my|we|our|the)\b|\b(?:still|currently|now|latest|most recent"
-    r"|these days"
-    r"|any ?more|nowadays|up to date|current|so far)\b|encore|actuellement|maintenant|désormais|ai-je|est-ce que j|habe ich"
-    r"|bin ich|noch"
+    r"^\W*(?:(?:have|has|had|did|do|does|am|is|are|was|were) (?:i|my|we|our|the)|ai-je|est-ce que j|habe ich|bin ich|hatte ich)\b"
+    r"|\b(?:still|currently|now|latest|most recent|these days|any ?more|nowadays|up to date|current|so far)\b"
+    r"|encore|actuellement|maintenant|désormais"
+    r"|noch"
     r"|aktuell|derzeit|jetzt|inzwischen|todavía|actualmente|ahora|he \w+do|ancora|attualmente|adesso|ainda|atualmente|agora|сейчас"
     r"|ещё|до сих пор|حاليا|الآن|ما زلت|अभी|अब भी|वर्तमान",
     "今でも|現在|まだ|最新|现在|目前|还|最近|아직|지금|현재",

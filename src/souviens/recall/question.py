@@ -11,7 +11,8 @@ from souviens.index.words import Term, terms
 from souviens.recall.kinds import Kind, kind_of
 from souviens.recall.stems import stems_of
 
-_WORD = re.compile(r"\w+")
+# A letter or number, or any sign of the Indic scripts, whose vowels are marks.
+_WORD = re.compile(r"(?:\w|[\u0900-\u0963\u0966-\u0dff])+")
 _QUOTED = re.compile('(["\u201c\u201d\u201e\u00ab][^"\u201c\u201d\u201e\u00ab\u00bb]+["\u201c\u201d\u00bb])')
 # Where a question that asks for several things at once falls apart.
 _JOINT = re.compile(

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from souviens.index.common import plain
-
 SHORTEST = 4
 _SNOWBALL = {
     "fr": "french",
@@ -37,6 +35,6 @@ def stems_of(word: str, language: str | None) -> tuple[str, ...]:
         return ()
     import snowballstemmer  # only where a question is asked in one of these languages
 
-    stem = plain(snowballstemmer.stemmer(_SNOWBALL[language]).stemWord(word.lower()))
+    stem = snowballstemmer.stemmer(_SNOWBALL[language]).stemWord(word.lower())
     starts = [before + stem for before in _PROCLITICS.get(language, ("",))]
     return tuple(start for start in starts if len(stem) >= SHORTEST - 1 and len(start) >= SHORTEST)
