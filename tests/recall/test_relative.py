@@ -46,7 +46,8 @@ def holds(question: str, day: tuple[int, int, int], years: tuple[int, ...] = ())
         ("hace tres semanas", (2024, 4, 24), (2024, 5, 14)),
         ("what did I say last Monday", (2024, 5, 13), (2024, 5, 14)),
         ("last spring we hiked", (2024, 3, 20), (2024, 2, 1)),
-        ("l'hiver, en hiver", (2023, 12, 24), (2024, 4, 1)),
+        ("où étais-je l'hiver dernier", (2023, 12, 24), (2024, 4, 1)),
+        ("what did I bake this winter", (2023, 12, 24), (2024, 4, 1)),
     ],
 )
 def test_relative(question: str, inside: tuple[int, int, int], outside: tuple[int, int, int]) -> None:
@@ -61,7 +62,9 @@ def test_months_and_days_without_a_year_are_those_of_the_history() -> None:
     assert not holds("in June", (2024, 6, 1), (2024,)), "it has not been yet"
 
 
-@pytest.mark.parametrize("question", ["you may march on", "they fall in love", "spring water", "", "a minute ago"])
+@pytest.mark.parametrize(
+    "question", ["you may march on", "they fall in love", "spring water", "what do I bake in winter", "", "a minute ago"]
+)
 def test_what_is_no_time_is_not_guessed(question: str) -> None:
     assert told(question, NOW, (2023, 2024)) == []
 

@@ -28,7 +28,7 @@ BATCH = 2 << 20  # characters of text in one transaction: some 100 ms
 # What a question costs is the number of postings it reads, and its commonest words bring the most and tell the least: the rarest
 # are kept as far as POSTINGS go (107,000 units, ten words: 169 ms with all, 10 to 20 with the rarest). Below SMALL units every
 # word is cheap. FEWEST stay whatever they cost.
-POSTINGS, SMALL, FEWEST = 10_000, 5_000, 2
+POSTINGS, SMALL, FEWEST = 6_000, 5_000, 2
 COUNTED = 4_000  # beyond so many in the sample, how common a word is does not matter
 ENOUGH = 2_000  # units that make a sample
 PATIENCE = 600.0  # seconds to wait for another process that rebuilds the index
@@ -76,6 +76,7 @@ class EmbeddedIndex:
         self._layout: Layout | None = None
         self._matrix: vectors.Matrix | None = None
         self._shown = self._embedded = -1
+        self._counted, self._pending = ("", -1, -1), Pending(0, 0)
         self._matrix_of = ""
 
     def _follow_switch(self) -> None:
@@ -260,8 +261,13 @@ class EmbeddedIndex:
 
     def pending(self, encoder: str) -> Pending:
         self._follow_switch()
-        known = self._contents.encoder(encoder)
-        return Pending(*self._contents.pending(known[0] if known else 0))
+        with self._contents.reading():
+            # Counted over all spans: kept as long as nothing changes.
+            state = (encoder, self._contents.number("changes"), self._contents.number("embedded"))
+            if state != self._counted:
+                known = self._contents.encoder(encoder)
+                self._counted, self._pending = state, Pending(*self._contents.pending(known[0] if known else 0))
+        return self._pending
 
     def embed(
         self,

@@ -13,7 +13,7 @@ from souviens.index.layout import UNKNOWN, Allowed, Integers, Layout, Mask
 from souviens.index.port import Hit, Postings
 from souviens.index.text import HEADER, OTHER, SILENT, STATEMENT
 from souviens.recall.relative import Span
-from souviens.recall.weights import BY_WORDS, CHANCE, FLOOR, RANGE, RULES, Weights
+from souviens.recall.weights import BY_WORDS, CHANCE, ENOUGH, FLOOR, RANGE, RULES, Weights
 from souviens.records import ROLES
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -40,6 +40,9 @@ class Board:
         self, layout: Layout, postings: Postings, vectors: Sequence[Hit], weights: Weights, allowed: Allowed | None = None
     ) -> None:
         self.layout, self.postings, self.weights = layout, postings, weights
+        # Over the best there is; but where that holds few of the words, what is best among them is little.
+        held = float((postings.scores > 0).mean(axis=0).max(initial=0.0)) if len(postings.terms) else 0.0
+        self._worth = min(1.0, held / ENOUGH)
         self._best_words = float(postings.scores.sum(axis=0).max(initial=0.0))
         self._near = _known(layout, vectors)
         self.shares: dict[str, Floats] = {}
@@ -115,7 +118,7 @@ class Board:
     def _own(self, positions: Integers) -> Floats:
         """BM25 of each position over the best there is."""
         found = self._term_scores(positions).sum(axis=0)
-        return np.asarray(found / self._best_words if self._best_words else found)
+        return np.asarray(self._worth * found / self._best_words if self._best_words else found)
 
     def _term_scores(self, positions: Integers) -> Floats:
         """What each term gives each position, (terms, n); 0 for a position that is none."""
@@ -139,7 +142,7 @@ class Board:
     def _around(self, best: Floats) -> Floats:
         """Words of a turn and its surroundings together, each term once, over the best candidate."""
         found = best.sum(axis=0)
-        return np.asarray(found / max(found.max(initial=0.0), 1e-9))
+        return np.asarray(self._worth * found / max(found.max(initial=0.0), 1e-9))
 
     def _evidence(self, best: Floats, near: Floats) -> float:
         """How much speaks for there being an answer at all: of one candidate, how many of the words stand around it and how near

@@ -19,7 +19,7 @@ _JOINT = re.compile(
     r"[,;:?!.]\s+|[?\u3001\uff0c\u3002\uff1b\uff1f\u060c\u061f]|\b(?:and|or|while|before|after|between|versus|than|et|ou|pendant|avant|après|und|oder"
     r"|während|vor|nach|als|y|mientras|antes|después|oppure|mentre|prima|dopo|и|или|до|после|और|या|أو|ثم)\b"
 )
-CLAUSES, CLAUSE = 4, 2  # clauses of one question at most, words of one at least
+CLAUSES, CLAUSE = 4, 3  # clauses of one question at most, words of one at least
 LONGEST = 4_000  # characters that are read: the index reads no more of a question
 
 

@@ -75,9 +75,10 @@ _WEEKDAYS = [
         "sunday|dimanche|sonntag|domingo|domenica",
     )
 ]
-_IN = r"(?:in|during|this|im|diesen|en|au|l'|este|esta)\s*(?:the |le |el |la )?"
+# "In winter" is any winter; "this winter" and "last winter" are one.
+_IN = r"(?:in the|during the|over the|this|that|cet|cette|dies(?:en|em|es)|est[ae]|quest[oa]|deze)\s+"
 _SEASONS = {
-    month: re.compile(rf"\b(?:{_LAST}\s+|{_IN})(?:{names})\b(?!\s+(?:down|in love|off|apart|asleep))")
+    month: re.compile(rf"\b(?:{_LAST}\s+|{_IN})(?:{names})\b|\b(?:{names})\s+{_LAST}\b")
     for month, names in {
         3: r"spring|printemps|fruhling|fruhjahr|primavera|lente|весн\w+",
         6: r"summer|ete|sommer|verano|estate|verao|zomer|лет\w+",

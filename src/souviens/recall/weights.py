@@ -13,24 +13,24 @@ from souviens.recall.kinds import Kind
 
 
 class Weights(NamedTuple):
-    words: float = 2.3
+    words: float = 2.0
     """BM25 of the turn's own words over the best. Names, numbers and rare words decide most questions."""
-    around: float = 3.7
+    around: float = 3.4
     """The same of the turn and the two before and after it together, each word of the question counted once: an answer stands
     beside its question, and a dialogue shares out the words of a matter among its turns."""
     vectors: float = 1.5
     """Cosine above `FLOOR`, as it is and not over the best: what is far in meaning stays far, even if nothing is nearer."""
-    near: float = 0.3
+    near: float = 0.1
     """The same of the better neighbour."""
-    conversation: float = 0.5
+    conversation: float = 2.0
     """The best cosine in the turn's conversation, less what the best of so many turns has by chance (`CHANCE`)."""
-    clause: float = 2.5
+    clause: float = 3.1
     """The same as `vectors` of the nearest clause of the question: "the budget, the dates and who comes" is three questions."""
-    person: float = 1.2
+    person: float = 1.1
     """Said by the person and not by the model: evidence is what one said oneself. Bounded, since answers are asked for too."""
     model: float = 0.0
     """Said by the model: for questions that ask for it."""
-    opening: float = 1.1
+    opening: float = 1.0
     """The person's first turn of a conversation states what it is about."""
     answer: float = 0.65
     """A person's turn after another person's question."""
@@ -38,17 +38,17 @@ class Weights(NamedTuple):
     """A person's turn with a digit in it: specific."""
     name: float = 0.4
     """With a name in it: specific."""
-    self: float = 0.8
+    self: float = 0.85
     """A person's turn about themselves."""
-    moment: float = 0.5
+    moment: float = 0.55
     """A turn that tells its time (yesterday, next week) tells of an event."""
     rule: float = 3.2
     """A standing instruction holds for questions it shares no word with."""
-    leaning: float = 0.2
+    leaning: float = 0.15
     """So does a preference, less so."""
-    date: float = 4.6
+    date: float = 4.5
     """A turn of the day, month or year that the question names; less of the month around a day."""
-    speaker: float = 1.8
+    speaker: float = 1.7
     """Said by the one person the question names; half of it for those whose name is not known or not asked for. Bounded, since the
     question may name the wrong one."""
     confirmed: float = 2.0
@@ -69,19 +69,19 @@ _CHANGES: dict[Kind, dict[str, float]] = {
     "changed": {},
     # Events are told by the person, in turns that name things, and the words of the question are about all of them alike.
     "order": _QUIET
-    | {"words": 1.9, "around": 0.7, "vectors": 0.0, "near": 1.5, "conversation": 0.0, "clause": 2.0, "person": 2.6, "opening": 0.2}
-    | {"number": 0.5, "name": 1.0, "self": 0.7, "moment": 0.0},
+    | {"words": 1.8, "around": 0.7, "vectors": 0.0, "near": 1.2, "conversation": 0.0, "clause": 2.3, "person": 2.6, "opening": 0.2}
+    | {"number": 0.5, "name": 1.0, "self": 0.65, "moment": 0.0},
     # What a dialogue came to stands in the replies.
     "summary": _QUIET
-    | {"words": 1.5, "around": 1.2, "vectors": 0.1, "near": 1.0, "conversation": 0.2, "clause": 1.1, "person": 0.0, "model": 1.2}
-    | {"opening": 0.4, "number": 0.3, "self": 0.0, "moment": 0.0},
+    | {"words": 1.1, "around": 1.1, "vectors": 0.9, "near": 0.9, "conversation": 0.35, "clause": 1.5, "person": 0.0, "model": 1.2}
+    | {"opening": 0.35, "number": 0.4, "self": 0.0, "moment": 0.0},
     # What the model said, and what it answered.
     "reply": _QUIET
-    | {"words": 1.7, "around": 3.0, "vectors": 2.0, "near": 1.8, "conversation": 1.2, "clause": 1.7, "person": 0.0, "model": 0.6}
-    | {"opening": 0.6, "number": 0.6, "name": 0.3, "self": 0.0},
+    | {"words": 1.7, "around": 3.0, "near": 1.8, "vectors": 2.0, "conversation": 1.3, "clause": 1.9, "person": 0.0, "model": 0.6}
+    | {"opening": 0.5, "number": 0.6, "name": 0.3, "self": 0.0, "moment": 0.75},
     # Help asked for: what the person laid down for such a case counts most.
-    "request": {"words": 2.2, "around": 2.1, "vectors": 2.2, "near": 1.1, "conversation": 0.6, "clause": 1.8, "person": 1.8}
-    | {"opening": 1.2, "number": 0.0, "name": 0.0, "moment": 0.0, "rule": 4.2, "leaning": 3.4},
+    "request": {"words": 1.5, "around": 2.0, "vectors": 5.6, "near": 0.7, "conversation": 0.55, "clause": 1.7, "person": 1.8}
+    | {"opening": 1.2, "number": 0.0, "name": 0.0, "moment": 0.0, "rule": 4.3, "leaning": 3.4},
     # Nothing is asked: what the person told earlier that this goes back to shares no words with it. The conversation tells.
     "implied": _QUIET
     | {"words": 0.0, "around": 0.0, "vectors": 0.1, "near": 0.0, "conversation": 18.0, "clause": 0.0, "opening": 0.0, "answer": 0.0}
@@ -93,7 +93,8 @@ CHANCE = 0.09  # cosine a conversation's best turn gains by chance for each e-fo
 # Below so much evidence (`Board.evidence`) it is likely that nothing answers: of questions that are answered 3 of 100 are below, of
 # questions about another history 60 to 90 (docs/LOG.md). By words alone both are less sure.
 LIKELY, LIKELY_BY_WORDS = 1.2, 0.34
+ENOUGH = 0.5  # of a question's words in one place, for words to count in full: one of three is no match, however rare it is
 BY_WORDS, BY_VECTORS = 500, 400  # units taken as candidates: more words or fewer vectors cost recall or time (docs/LOG.md)
-CLOSER = 150  # of the best candidates, whose nearness to the question and each of its clauses is computed exactly
+CLOSER = 80  # of the best candidates, whose nearness to the question and each of its clauses is computed exactly
 RULES = 200  # standing instructions that are candidates whatever is asked, the newest
 LOOKED_AT = 64  # of the best candidates, whose records are read for what the index does not know: what was confirmed or quoted
