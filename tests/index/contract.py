@@ -323,6 +323,28 @@ class IndexContract:
         assert len(index.words("the plain text", 10)) == 10
         assert ids(index, '"the axolotl"') == ["c-x"]
 
+    def test_what_an_intake_left_for_later_is_told_as_if_it_had_been_told_at_once(self, index: Index, store: EmbeddedStore) -> None:
+        stage = store.begin(AT)
+        said = ("the kiln and its cones", "a kiln is fired by cones", "tickets for the night train", "the night train to Vienna")
+        for n, text in enumerate(said):
+            put_staged(store, stage, conversation(f"c-{n}", text, "Yes.", text, title=text))
+        index.sync(store, stage)
+        store.commit(stage, Journal("add", AT))
+        index.sync(store)
+        assert ids(index, "kiln")  # words are there at once
+        seqs = index.layout().seqs.tolist()
+        assert index.telling(seqs) == {}
+        index.tell(store)
+
+        def told() -> list[object]:
+            layout = index.layout()
+            return [index.telling(seqs), *(getattr(layout, name).tolist() for name in ("threads", "parents", "episodes"))]
+
+        later = told()
+        index.rebuild(store)
+        assert later == told()
+        assert later[0] != {}
+
     # --- the layout ---------------------------------------------------------------------------------------------------
 
     def test_the_layout_says_where_who_and_when(self, index: Index, store: EmbeddedStore) -> None:

@@ -132,7 +132,9 @@ class Contents:
                     continue
                 first = self._allot(seq, len(run.units))
                 texts = _texts(first, run)
-                made = threads.put_words(self.db, seq, run)
+                # A big intake is to be searchable soon: what its conversations are about is read when somebody asks (`tell`).
+                later = stage is not None
+                made = threads.Made(threads.started(run), b"") if later else threads.put_words(self.db, seq, run)
                 self.db.execute(
                     "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
                     (first, seq, *run[:7], len(run.units), _checksum(texts), _roles(run), _times(run), *_told(run), *made),
@@ -142,6 +144,17 @@ class Contents:
                     self.db.execute("INSERT INTO staged VALUES (?, ?)", (seq, stage))
                 added += 1
         return added
+
+    def untold(self) -> list[int]:
+        """Seqs of the conversations that `add` left for later."""
+        with self._errors():
+            return threads.untold(self.db)
+
+    def tell(self, runs: Sequence[tuple[int, Run]]) -> None:
+        """Keep what the words of some packs say they are about."""
+        with self._writing():
+            for seq, run in runs:
+                threads.tell(self.db, seq, run)
 
     def _allot(self, seq: int, count: int) -> int:
         counter = "rest" if seq % schema.SAMPLED else "sample"

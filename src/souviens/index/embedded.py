@@ -269,6 +269,13 @@ class EmbeddedIndex:
                 self._counted, self._pending = state, Pending(*self._contents.pending(known[0] if known else 0))
         return self._pending
 
+    def tell(self, store: Store) -> None:
+        self._follow_switch()
+        if untold := self._contents.untold():
+            for group in _batches(_runs(store, untold, [])):
+                self._contents.tell(group)
+            self._contents.weave()
+
     def embed(
         self,
         store: Store,
@@ -277,7 +284,7 @@ class EmbeddedIndex:
         units: int | None = None,
         progress: Progress | None = None,
     ) -> Pending:
-        self._follow_switch()
+        self.tell(store)
         number = self._contents.add_encoder(encoder.id, encoder.dimensions)
         until = None if seconds is None else time.monotonic() + seconds
         done, total = 0, self._contents.pending(number)[0]

@@ -42,9 +42,29 @@ def put_words(db: apsw.Connection, seq: int, run: Run) -> Made:
     if codes := gist.of_words(found.forms):
         db.execute("INSERT INTO gist(encoder, seq, codes) VALUES (?, ?, ?)", (gist.WORDS, seq, codes))
     db.execute("INSERT INTO telling VALUES (?, ?)", (seq, msgspec.json.encode(found.best)))
-    known = times[times != UNKNOWN]
-    started = run.created if run.created is not None else int(known.min()) if len(known) else LAST
-    return Made(started, _ordinals(episodes.by_words(roles, times, starts, openings)))
+    return Made(started(run), _ordinals(episodes.by_words(roles, times, starts, openings)))
+
+
+def started(run: Run) -> int:
+    """When a conversation began, microseconds; LAST if nobody knows, or if it is none."""
+    times = [unit.time for unit in run.units if unit.time is not None]
+    if run.kind != "conversation":
+        return LAST
+    return run.created if run.created is not None else min(times, default=LAST)
+
+
+def untold(db: apsw.Connection) -> list[int]:
+    """The seqs of the conversations whose words were not read yet for what they are about."""
+    found = db.execute("""SELECT seq FROM span WHERE kind = 'conversation' AND seq NOT IN (SELECT seq FROM telling)
+        AND seq NOT IN (SELECT seq FROM staged) ORDER BY seq""")
+    return [seq for (seq,) in found]
+
+
+def tell(db: apsw.Connection, seq: int, run: Run) -> None:
+    """Do what `put_words` does for a pack that is here without it."""
+    if db.execute("SELECT 1 FROM span WHERE seq = ? AND seq NOT IN (SELECT seq FROM telling)", (seq,)).fetchone():
+        made = put_words(db, seq, run)
+        db.execute("UPDATE span SET episodes = ? WHERE seq = ?", (made.episodes, seq))
 
 
 def put_vectors(db: apsw.Connection, encoder: int, seq: int, ordinals: bytes, codes: bytes) -> None:

@@ -35,6 +35,7 @@ class Map:
 
     def __init__(self, store: Store, index: Index, scope: Scope = OWNER) -> None:
         index.sync(store)
+        index.tell(store)
         self.store, self.index, self.scope = store, index, scope
         self.layout = index.layout()
         allowed = self.layout.allowed(None if scope.sees_all else scope.allows)
