@@ -128,9 +128,9 @@ class Flat:
         found = np.zeros(len(self._turns))
         if self.encoder is None:
             return found
-        hits = self.index.nearest(self.encoder.id, self.encoder.encode([question])[0], self.layout.size)
-        places = self._places[self.layout.positions([hit.unit for hit in hits])]
-        found[places[places >= 0]] = np.array([hit.score for hit in hits])[places >= 0]
+        near = self.index.nearest(self.encoder.id, self.encoder.encode([question])[0], self.layout.size)
+        places = self._places[self.layout.positions(near.units)]
+        found[places[places >= 0]] = near.scores[places >= 0]
         return _over_best(np.maximum(found - np.median(found), 0.0))
 
     def _neighbours(self, scores: Floats) -> Floats:

@@ -94,7 +94,7 @@ def _measured(source: Path, folder: Path, pipe: multiprocessing.connection.Conne
         receipt = take_in(made, source)
         with indexing.open_index(made) as index:
             index.sync(made.store)
-            found = len(index.words("water and the mother of all", 10))
+            found = len(index.words("water and the mother of all", 10).units)
     seconds = time.monotonic() - started
     size = sum(file.stat().st_size for file in folder.iterdir())
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

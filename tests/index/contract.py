@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from souviens.canon import Instant
 from souviens.grants import Scope
 from souviens.index.layout import UNKNOWN, Place
-from souviens.index.port import Index, Pending, Synced
+from souviens.index.port import NOTHING, Index, Pending, Synced
 from souviens.records import Conversation, Document, Head, Memory, Message, Text, Topic, sealed
 from souviens.vault.embedded import EmbeddedStore
 from souviens.vault.store import Journal, Packed
@@ -72,7 +72,7 @@ def erase(store: EmbeddedStore, *seqs: int) -> None:
 
 def places(index: Index, query: str, limit: int = 10, allowed: Callable[..., bool] | None = None) -> list[Place | None]:
     layout = index.layout()
-    return [layout.place(hit.unit) for hit in index.words(query, limit, allowed)]
+    return [layout.place(unit) for unit in index.words(query, limit, allowed).units.tolist()]
 
 
 def ids(index: Index, query: str, allowed: Callable[..., bool] | None = None) -> list[str]:
@@ -205,9 +205,9 @@ class IndexContract:
 
         def answers() -> list[list[tuple[Place | None, float]]]:
             layout = index.layout()
-            hits = [index.words(query, 15) for query in queries]
-            hits += [index.nearest("letters", encoder.encode([query])[0], 15) for query in queries]
-            return [[(layout.place(hit.unit), hit.score) for hit in some] for some in hits]
+            found = [index.words(query, 15) for query in queries]
+            found += [index.nearest("letters", encoder.encode([query])[0], 15) for query in queries]
+            return [[(layout.place(int(unit)), float(score)) for unit, score in zip(*some, strict=True)] for some in found]
 
         before = answers()
         assert index.rebuild(store).added == len(store.live())
@@ -240,7 +240,7 @@ class IndexContract:
         put(store, *filler, conversation("c-7", "an ordinary zebra"), conversation("c-8", "zebra " + "padding " * 50))
         index.sync(store)
         assert ids(index, "ordinary zebra")[:2] == ["c-7", "c-8"]
-        scores = [hit.score for hit in index.words("ordinary zebra", 10)]
+        scores = index.words("ordinary zebra", 10).scores.tolist()
         assert scores == sorted(scores, reverse=True)
         assert min(scores) > 0
 
@@ -306,8 +306,8 @@ class IndexContract:
         index.embed(store, encoder)
         scope = Scope(providers=("chatgpt",), sensitivity=3)
         assert [place.id for place in places(index, "bees", 1, scope.allows) if place] == ["c-20"]
-        hits = index.nearest("letters", encoder.encode(["bees"])[0], 1, scope.allows)
-        assert [index.layout().place(hit.unit) for hit in hits] == [Place("conversation", "c-20", 1)]
+        found = index.nearest("letters", encoder.encode(["bees"])[0], 1, scope.allows)
+        assert [index.layout().place(unit) for unit in found.units.tolist()] == [Place("conversation", "c-20", 1)]
 
     def test_common_words_of_a_large_vault_do_not_count_unless_nothing_else_is_asked(
         self, index: Index, store: EmbeddedStore
@@ -319,8 +319,8 @@ class IndexContract:
         )
         index.sync(store)
         assert ids(index, "the plain text of the axolotl of axolotls")[:1] == ["c-x"]
-        assert len(index.words("plain axolotl text the", 10_000)) < 6_100
-        assert len(index.words("the plain text", 10)) == 10
+        assert len(index.words("plain axolotl text the", 10_000).units) < 6_100
+        assert len(index.words("the plain text", 10).units) == 10
         assert ids(index, '"the axolotl"') == ["c-x"]
 
     def test_what_an_intake_left_for_later_is_told_as_if_it_had_been_told_at_once(self, index: Index, store: EmbeddedStore) -> None:
@@ -352,7 +352,7 @@ class IndexContract:
         index.sync(store)
         layout = index.layout()
         assert layout.size == 5
-        (two,) = [hit.unit for hit in index.words("two", 1)]
+        (two,) = index.words("two", 1).units.tolist()
         position = int(layout.positions([two])[0])
         assert layout.times[position] == 2_000_000
         assert layout.times[layout.positions(index_units(index, "four"))[0]] == UNKNOWN
@@ -382,11 +382,11 @@ class IndexContract:
         index.sync(store)
         old, new = Letters(), Letters("others", 100)
         index.embed(store, old)
-        assert index.nearest("others", new.encode(["topic3"])[0], 5) == []
+        assert index.nearest("others", new.encode(["topic3"])[0], 5) is NOTHING
         index.embed(store, new, units=1)
         assert best(index, old, "topic3") == "c-3"
         assert index.embed(store, new) == Pending(0, 400)
-        assert index.nearest("letters", old.encode(["topic3"])[0], 5) == []
+        assert index.nearest("letters", old.encode(["topic3"])[0], 5) is NOTHING
         assert best(index, new, "topic3") == "c-3"
 
     def test_a_long_message_counts_by_its_best_piece_and_once(self, index: Index, store: EmbeddedStore) -> None:
@@ -394,9 +394,9 @@ class IndexContract:
         index.sync(store)
         encoder = Letters()
         index.embed(store, encoder)
-        hits = index.nearest("letters", encoder.encode(["needle haystack"])[0], 10)
-        assert len({hit.unit for hit in hits}) == len(hits) == 2
-        assert index.layout().place(hits[0].unit) == Place("conversation", "c-1", 1)
+        found = index.nearest("letters", encoder.encode(["needle haystack"])[0], 10).units.tolist()
+        assert len(set(found)) == len(found) == 2
+        assert index.layout().place(found[0]) == Place("conversation", "c-1", 1)
 
     def test_vectors_leave_with_their_pack(self, index: Index, store: EmbeddedStore) -> None:
         gone, _ = put(store, conversation("c-1", "apples"), conversation("c-2", "pears"))
@@ -410,11 +410,11 @@ class IndexContract:
 
 
 def index_units(index: Index, query: str) -> list[int]:
-    return [hit.unit for hit in index.words(query, 10)]
+    return index.words(query, 10).units.tolist()
 
 
 def best(index: Index, encoder: Letters, text: str) -> str:
-    hits = index.nearest(encoder.id, encoder.encode([f"user: {text}"])[0], 5)
-    place = index.layout().place(hits[0].unit)
+    found = index.nearest(encoder.id, encoder.encode([f"user: {text}"])[0], 5)
+    place = index.layout().place(int(found.units[0]))
     assert place is not None
     return place.id

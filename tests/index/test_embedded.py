@@ -17,7 +17,7 @@ import pytest
 
 from souviens.index import open_index
 from souviens.index.embedded import EmbeddedIndex
-from souviens.index.port import Synced
+from souviens.index.port import Pending, Synced
 from souviens.vault.embedded import EmbeddedStore
 from tests.index.contract import IndexContract, Letters, conversation, erase, ids, put
 
@@ -84,6 +84,22 @@ def test_what_cannot_be_used_is_thrown_away_and_remade(tmp_path: Path, store: Em
         assert [name for name in files_of(tmp_path) if name.endswith(".db")] == [f"index-{index.number}.db"]
 
 
+def test_vectors_outlive_a_change_of_version_but_not_their_pack(tmp_path: Path, store: EmbeddedStore) -> None:
+    gone, _ = put(store, conversation("c-1", "apples"), conversation("c-2", "pears"))
+    encoder = Letters()
+    with open_index(tmp_path, None) as index:
+        index.sync(store)
+        index.embed(store, encoder)
+        index._contents.db.execute("UPDATE meta SET value = 'earlier' WHERE key = 'version'")
+    erase(store, gone)
+    with open_index(tmp_path, None) as index:
+        index.sync(store)
+        assert index.pending("letters") == Pending(0, 2)
+        found = index.nearest("letters", encoder.encode(["user: pears"])[0], 5).units.tolist()
+        assert [place.id for place in map(index.layout().place, found) if place] == ["c-2"]
+        assert [name for name in files_of(tmp_path) if name.endswith(".db")] == ["index-2.db"]
+
+
 def test_damage_inside_is_mended_by_the_next_sync(tmp_path: Path) -> None:
     key = os.urandom(32)
     store = EmbeddedStore(tmp_path, key, create=True)
@@ -122,7 +138,10 @@ def words_of(store: EmbeddedStore, folder: Path) -> list[list[tuple[str, float]]
     with open_index(folder, None) as index:
         layout = index.layout()
         index._contents.db.execute("INSERT INTO words(words) VALUES ('integrity-check')")
-        places = [[(layout.place(hit.unit), round(hit.score, 9)) for hit in index.words(f"w{n} w{n + 1}", 20)] for n in range(30)]
+        places = [
+            [(layout.place(unit), round(score, 9)) for unit, score in zip(*index.words(f"w{n} w{n + 1}", 20), strict=True)]
+            for n in range(30)
+        ]
         return [[(f"{place.id}/{place.ordinal}", score) for place, score in some if place] for some in places]
 
 
@@ -161,7 +180,7 @@ def test_two_at_once_are_as_good_as_one(tmp_path: Path, store: EmbeddedStore) ->
     with open_index(tmp_path, None) as index:
         assert index.sync(store) == Synced()
         assert index.held() == [live.seq for live in store.live()]
-        assert index._contents.db.execute("SELECT count(*) FROM words_docsize").fetchone() == (60 * 20,)
+        assert index._contents.db.execute("SELECT count(DISTINCT doc) FROM instance").fetchone() == (60 * 20,)
 
 
 def test_a_purge_waits_for_readers_and_rebuilds(

@@ -9,15 +9,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from souviens.index import schema
 from souviens.index.layout import Layout, Span
-from souviens.index.words import MAX_TERMS, TOKENIZER, split, terms
+from souviens.index.words import MAX_TERMS, split, terms
 
 SCRIPTS = "abcdefgh ÉÜßøñ αβγ привет שלום مرحبا हिन्दी 東京都データひらがな ภาษาไทย ພາສາລາວ ភាសាខ្មែរ မြန်မာ 세계한국 .,!?'\"-()*:^😀"
 
 
 def matches(document: str, expression: str) -> bool:
     db = apsw.Connection(":memory:")
-    db.execute(f"""CREATE VIRTUAL TABLE words USING fts5(text, content = '', tokenize = "{TOKENIZER}")""")
+    schema.create(db)
     db.execute("INSERT INTO words(rowid, text) VALUES (1, ?)", (split(document),))
     return bool(db.execute("SELECT 1 FROM words WHERE words MATCH ?", (expression,)).fetchall())
 
@@ -52,7 +53,19 @@ def test_positions_and_units_are_each_others_inverse(counts: list[int], random: 
     for seq, slot in enumerate(order):
         roles = bytes(range(counts[slot]))
         fixed = ("conversation", f"c-{seq}", "p", None, None, None, None)
-        spans.append(Span(firsts[slot], seq, *fixed, roles, b"\0" * 8 * len(roles), traits=roles, names="", who=b""))
+        spans.append(
+            Span(
+                firsts[slot],
+                seq,
+                *fixed,
+                roles,
+                b"\0" * 8 * len(roles),
+                traits=roles,
+                lengths=b"\0" * 4 * len(roles),
+                names="",
+                who=b"",
+            )
+        )
     layout = Layout(spans)
     assert layout.positions(layout.units).tolist() == list(range(layout.size))
     outside = sorted(set(range(firsts[-1] + 5)) - set(layout.units.tolist()))

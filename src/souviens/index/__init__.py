@@ -2,7 +2,7 @@
 
     with open_index(folder, key) as index:
         index.sync(store)                          # by set difference; at once if nothing changed
-        hits = index.words("what did I say about hiking", 100)
+        found = index.words("what did I say about hiking", 100)
 
 Losing it loses nothing: it is remade from the Store to the same answers.
 """

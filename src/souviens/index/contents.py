@@ -7,18 +7,18 @@ import contextlib
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import apsw
 import numpy as np
-from numpy.typing import NDArray
 
 from souviens.errors import Damaged, VaultError
 from souviens.index import schema, threads
 from souviens.index.forest import Gists
-from souviens.index.layout import UNKNOWN, Layout, Span
+from souviens.index.layout import UNKNOWN, Integers, Layout, Span
 from souviens.index.text import SILENT, Run
-from souviens.index.words import split
+from souviens.index.words import TOKENIZER, split
 from souviens.records import Json
 from souviens.vault.connection import checkpoint, connect, failures
 
@@ -34,9 +34,10 @@ WAL_PAGES = 4_000  # before an automatic checkpoint; 16,000 was slower
 
 
 class Contents:
-    """An open index file. Raises Damaged, WrongKey as `connect` does; Damaged too if it is of another version."""
+    """An open index file. Raises Damaged, WrongKey as `connect` does; Damaged too if it is of another version, unless that is asked
+    for: then it gives its vectors and nothing else."""
 
-    def __init__(self, path: Path, key: bytes | None, *, create: bool = False) -> None:
+    def __init__(self, path: Path, key: bytes | None, *, create: bool = False, any_version: bool = False) -> None:
         self.path = path
         self.db = connect(path, key, create=create, cache_mb=CACHE_MB)
         self.db.wal_autocheckpoint(WAL_PAGES)
@@ -49,7 +50,7 @@ class Contents:
             except VaultError:
                 self.db.close()
                 raise
-        if not schema.fits(self.db):
+        if not any_version and not schema.fits(self.db):
             self.db.close()
             raise Damaged(f"{path.name}: is not an index of this version", "it is remade from the vault")
 
@@ -66,6 +67,10 @@ class Contents:
         """One state of the index for several questions."""
         with self._errors(), self._transaction("BEGIN"):
             yield
+
+    @property
+    def is_reading(self) -> bool:
+        return self.db.in_transaction
 
     @contextlib.contextmanager
     def _writing(self, counter: str = "changes") -> Iterator[None]:
@@ -111,15 +116,50 @@ class Contents:
 
     def layout(self) -> Layout:
         rows = self._rows(
-            """SELECT first, seq, kind, id, provider, project, sensitivity, created, updated, roles, times, traits, names, who,
-            episodes, parent, strength, thread FROM span WHERE seq NOT IN (SELECT seq FROM staged) ORDER BY seq"""
+            """SELECT first, seq, kind, id, provider, project, sensitivity, created, updated, roles, times, traits, lengths,
+            names, who, episodes, parent, strength, thread FROM span WHERE seq NOT IN (SELECT seq FROM staged) ORDER BY seq"""
         )
         return Layout([Span(*row) for row in rows])
 
-    def matches(self, expression: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """(units, BM25 above zero) of what a full-text expression finds, in the order of units."""
-        rows = self._rows("SELECT rowid, -bm25(words) FROM words WHERE words MATCH ?", (expression,))
-        return np.array([unit for unit, _ in rows], np.int64), np.array([score for _, score in rows], np.float64)
+    def occurrences(self, words: str, *, beginning: bool = False) -> tuple[Integers, Integers]:
+        """(units ascending, how often each holds it) of a word, of words side by side, or of the words that begin so.
+
+        Of several words side by side the full text tells only where they stand, so they count once.
+        """
+        with self._errors():
+            tokens = self._tokens(words)
+            if len(tokens) > 1:
+                units = self._integers("SELECT group_concat(rowid) FROM words WHERE words MATCH ?", (f'"{words}"',))
+                return units, np.ones(len(units), np.int64)
+            if not tokens:
+                return np.empty(0, np.int64), np.empty(0, np.int64)
+            one = "SELECT group_concat(doc) FROM instance WHERE term "
+            if not beginning:
+                units = self._integers(one + "= ?", (tokens[0],))
+            else:
+                units = self._integers(one + ">= ? AND term < ?", (tokens[0], tokens[0] + "\U0010ffff"))
+            units.sort(kind="stable")  # they are in order already, unless several words begin so
+            starts = np.flatnonzero(np.diff(units, prepend=-1))
+            return units[starts], np.diff(starts, append=len(units))
+
+    def _tokens(self, words: str) -> list[str]:
+        """The words as the full text keeps them, stems."""
+        found = self._tokenize(words.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False, include_colocated=False)
+        return [str(token) for token in found]
+
+    @cached_property
+    def _tokenize(self) -> apsw.FTS5Tokenizer:
+        return self.db.fts5_tokenizer(TOKENIZER[0], list(TOKENIZER[1:]))
+
+    def _integers(self, sql: str, values: tuple[str, ...]) -> Integers:
+        """The numbers a query joins to one text: thousands of rows would cost three times as much one by one (measured)."""
+        joined = self.db.execute(sql, values).fetchall()[0][0]
+        return np.fromstring(str(joined or ""), np.int64, sep=",")
+
+    def count(self, expression: str, end: int, most: int) -> int:
+        """Units below `end` that a full-text expression finds, counted up to `most`."""
+        sql = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? AND rowid < ? LIMIT ?)"
+        return int(self._rows(sql, (expression, end, most))[0][0])
 
     # --- adding and removing ------------------------------------------------------------------------------------------
 
@@ -136,8 +176,8 @@ class Contents:
                 later = stage is not None
                 made = threads.Made(threads.started(run), b"") if later else threads.put_words(self.db, seq, run)
                 self.db.execute(
-                    "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
-                    (first, seq, *run[:7], len(run.units), _checksum(texts), _roles(run), _times(run), *_told(run), *made),
+                    f"INSERT INTO span VALUES ({'?, ' * 19}NULL, NULL, NULL)",
+                    (first, seq, *run[:7], len(run.units), _checksum(texts), *_columns(run, first, texts), *made),
                 )
                 self.db.executemany("INSERT INTO words(rowid, text) VALUES (?, ?)", texts)
                 if stage is not None:
@@ -317,7 +357,7 @@ class Contents:
     def take_vectors(self, other: Contents) -> None:
         """Copy the vectors of the packs that are here from another file, as far as it can be read."""
         here = self.counts()
-        with contextlib.suppress(apsw.CorruptError, apsw.IOError, Damaged):
+        with contextlib.suppress(apsw.CorruptError, apsw.IOError, apsw.SQLError, Damaged):
             for old, id, dimensions in other._rows("SELECT number, id, dimensions FROM encoder ORDER BY number"):
                 number = self.add_encoder(id, dimensions)
                 rows = other.db.cursor().execute(
@@ -331,14 +371,15 @@ def _roles(run: Run) -> bytes:
     return bytes(unit.role | (0 if unit.text else SILENT) for unit in run.units)
 
 
-def _told(run: Run) -> tuple[bytes, str, bytes]:
-    """(traits, names, who) as `span` keeps them."""
+def _columns(run: Run, first: int, texts: list[tuple[int, str]]) -> tuple[bytes, bytes, bytes, bytes, str, bytes]:
+    """(roles, times, traits, lengths, names, who) as `span` keeps them."""
+    lengths = np.zeros(len(run.units), "<u4")
+    lengths[[unit - first for unit, _ in texts]] = [len(text.encode()) for _, text in texts]
     traits = bytes(unit.traits for unit in run.units)
     names = list(dict.fromkeys(unit.name for unit in run.units if unit.name))[:NAMED]
-    if not names:
-        return traits, "", b""
     number = {name: n for n, name in enumerate(names, 1)}
-    return traits, "\n".join(names), bytes(number.get(unit.name, 0) for unit in run.units)
+    who = bytes(number.get(unit.name, 0) for unit in run.units) if names else b""
+    return _roles(run), _times(run), traits, lengths.tobytes(), "\n".join(names), who
 
 
 def _times(run: Run) -> bytes:

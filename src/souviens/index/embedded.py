@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from souviens.encode import Encoder
 from souviens.errors import Damaged, NotFound, VaultError, VaultInUse
-from souviens.index import files, schema, threads, vectors
+from souviens.index import files, postings, threads, vectors
 from souviens.index.contents import IN_PLACE, Contents
-from souviens.index.layout import Allowed, Integers, Layout, Mask
-from souviens.index.port import Hit, Pending, Postings, Progress, Synced
+from souviens.index.layout import Allowed, Integers, Layout
+from souviens.index.port import NOTHING, Found, Pending, Postings, Progress, Synced
 from souviens.index.telling import Word
 from souviens.index.text import Run, run_of
 from souviens.index.vectors import closeness
@@ -25,12 +25,6 @@ from souviens.index.words import Term, terms
 from souviens.vault.store import Store
 
 BATCH = 2 << 20  # characters of text in one transaction: some 100 ms
-# What a question costs is the number of postings it reads, and its commonest words bring the most and tell the least: the rarest
-# are kept as far as POSTINGS go (107,000 units, ten words: 169 ms with all, 10 to 20 with the rarest). Below SMALL units every
-# word is cheap. FEWEST stay whatever they cost.
-POSTINGS, SMALL, FEWEST = 6_000, 5_000, 2
-COUNTED = 4_000  # beyond so many in the sample, how common a word is does not matter
-ENOUGH = 2_000  # units that make a sample
 PATIENCE = 600.0  # seconds to wait for another process that rebuilds the index
 ERASED = 50  # units erased in place in one transaction: some 250 ms
 EMBEDDED = 128  # units whose vectors are written in one transaction
@@ -56,7 +50,7 @@ class EmbeddedIndex:
     # --- the file -----------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Open the newest index; if there is none, or it cannot be read, put an empty one in its place."""
+        """Open the newest index; if there is none, or it cannot be read, put an empty one above it."""
         while True:
             number = self._newest()
             with contextlib.suppress(VaultError):
@@ -66,7 +60,7 @@ class EmbeddedIndex:
                 # Unless another process has put one there meanwhile.
                 if self._newest() == number:
                     self._write(number + 1).close()
-                    self._switch(number + 1)
+                    self._name(number + 1)
 
     def _newest(self) -> int:
         return max(files.numbers(self.folder), default=0)
@@ -95,15 +89,28 @@ class EmbeddedIndex:
             raise VaultInUse(f"{self.folder}: the index is being rebuilt", "by another process", "wait for it to end") from None
 
     def _write(self, number: int) -> Contents:
-        """A new index under a name that says it is not finished. Under the lock, as `_switch`."""
+        """A new index under a name that says it is not finished. Under the lock, as `_name`."""
         file = files.unfinished(self.folder, number)
         files.discard(file)
         return Contents(file, files.key_for(self.key, number), create=True)
 
-    def _switch(self, number: int) -> None:
-        """Give a finished, closed index its name and delete all others."""
+    def _name(self, number: int) -> None:
+        """Give a finished, closed index its name."""
         files.unfinished(self.folder, number).replace(files.path(self.folder, number))
-        files.discard_others(self.folder, number)
+
+    def _inherit(self) -> None:
+        """Take the vectors of an index that was of another version, as far as it can be read, and delete it: they are the one thing
+        here that takes hours to make again."""
+        if len(files.numbers(self.folder)) < 2:
+            return
+        with self._locked():
+            for number in files.numbers(self.folder):
+                if number < self.number:
+                    with contextlib.suppress(VaultError):
+                        old = Contents(files.path(self.folder, number), files.key_for(self.key, number), any_version=True)
+                        with contextlib.closing(old):
+                            self._contents.take_vectors(old)
+            files.discard_others(self.folder, self.number)
 
     # --- following truth ----------------------------------------------------------------------------------------------
 
@@ -114,6 +121,7 @@ class EmbeddedIndex:
             return _add(self._contents, store, new, stage, progress)
         try:
             synced = _sync(self._contents, store, progress)
+            self._inherit()
             self._contents.weave()
         except (NotFound, Damaged):
             # What was indexed cannot be derived again, or the file is damaged: in doubt, remake it.
@@ -142,16 +150,25 @@ class EmbeddedIndex:
                 contents.weave()
                 contents.purge()
             self._contents.close()
-            self._switch(number)
+            self._name(number)
+            files.discard_others(self.folder, number)
             self._open()
         return synced
 
     # --- answering ----------------------------------------------------------------------------------------------------
 
-    def layout(self) -> Layout:
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Layout]:
+        if self._contents.is_reading:  # within another
+            yield self._current()
+            return
         self._follow_switch()
         with self._contents.reading():
-            return self._current()
+            yield self._current()
+
+    def layout(self) -> Layout:
+        with self.reading() as layout:
+            return layout
 
     def _current(self) -> Layout:
         """The layout of the state that is being read."""
@@ -160,95 +177,40 @@ class EmbeddedIndex:
             self._layout, self._shown, self._matrix = self._contents.layout(), shown, None
         return self._layout
 
-    def words(self, query: str, limit: int, allowed: Allowed | None = None) -> list[Hit]:
-        found = self.postings(terms(query), allowed)
+    def words(self, query: str, limit: int, allowed: Allowed | None = None) -> Found:
+        with self.reading() as layout:
+            found = self.postings(terms(query), allowed)
         scores = found.scores.sum(axis=0)
         best = np.lexsort((found.positions, -scores))[: max(0, limit)]
-        units = self._current().units[found.positions[best]]
-        return [Hit(int(unit), float(score)) for unit, score in zip(units, scores[best], strict=True)]
+        return Found(layout.units[found.positions[best]], scores[best])
 
     def postings(self, terms: Sequence[Term], allowed: Allowed | None = None) -> Postings:
-        self._follow_switch()
-        with self._contents.reading():
-            layout = self._current()
-            visible = layout.allowed(allowed)
-            kept = tuple(self._telling(list(terms), layout))
-            rows = [self._held_by(term, layout, visible) for term in kept]
-        positions = np.unique(np.concatenate([places for places, _ in rows])) if rows else np.empty(0, np.int64)
-        scores = np.zeros((len(rows), len(positions)))
-        for row, (places, values) in zip(scores, rows, strict=True):
-            row[np.searchsorted(positions, places)] = values
-        return Postings(kept, positions, scores, scores.max(axis=1, initial=0.0))
-
-    def _held_by(self, term: Term, layout: Layout, visible: Mask) -> tuple[Integers, NDArray[np.float64]]:
-        """(positions, BM25) of the units that hold a term; of a unit that holds several of its forms, the best.
-
-        Every match comes out and is ranked later: the scope has to be applied before the best are taken, and equals put in an
-        order that a rebuild keeps. As fast as SQLite's own ORDER BY rank (measured).
-        """
-        found = [self._contents.matches(expression) for expression in term.expressions]
-        units, scores = (np.concatenate(column) for column in zip(*found, strict=True))
-        positions = layout.positions(units)
-        seen = positions >= 0
-        seen[seen] = visible[layout.span[positions[seen]]]
-        positions, scores = positions[seen], scores[seen]
-        if len(found) == 1:
-            return positions, scores
-        unique, inverse = np.unique(positions, return_inverse=True)
-        best = np.zeros(len(unique))
-        np.maximum.at(best, inverse, scores)
-        return unique, best
-
-    def _telling(self, wanted: list[Term], layout: Layout) -> list[Term]:
-        """The rarest terms, as many as `POSTINGS` allow; the `FEWEST` rarest and what was quoted always stay."""
-        if layout.size < SMALL:
-            return wanted
-        sample = int(layout.counts[layout.firsts < schema.SAMPLE_END].sum())
-        size, end = (sample, schema.SAMPLE_END) if sample >= ENOUGH else (layout.size, 1 << 62)
-        left = int(POSTINGS * size / layout.size)  # postings of the sample
-        kept: set[Term] = set()
-        for count, _, term in sorted((self._count(term, end, max(left, COUNTED) + 1), n, term) for n, term in enumerate(wanted)):
-            if term.quoted or len(kept) < FEWEST or count <= left:
-                kept.add(term)
-                left -= count
-        return [term for term in wanted if term in kept]
-
-    def _count(self, term: Term, end: int, most: int) -> int:
-        """Units below `end` that hold a term, counted up to `most`."""
-        rows = self._contents.db.execute(
-            "SELECT 1 FROM words WHERE words MATCH ? AND rowid < ? LIMIT ?", (term.expression, end, most)
-        )
-        return len(rows.fetchall())
+        with self.reading() as layout:
+            return postings.read(self._contents, layout, terms, layout.allowed(allowed))
 
     def telling(self, seqs: Iterable[int]) -> dict[int, list[Word]]:
-        self._follow_switch()
-        with self._contents.reading():
+        with self.reading():
             return threads.told(self._contents.db, seqs)
 
     def gists(self, seqs: Iterable[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
-        self._follow_switch()
-        with self._contents.reading():
+        with self.reading():
             return threads.gists_of(self._contents.db, seqs)
 
-    def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> list[Hit]:
-        self._follow_switch()
-        with self._contents.reading():
+    def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> Found:
+        with self.reading() as layout:
             known = self._contents.encoder(encoder)
             if known is None or limit < 1:
-                return []
-            layout = self._current()
+                return NOTHING
             matrix = self._current_matrix(encoder, *known, layout)
-            found = vectors.nearest(self._contents, matrix, layout, vector, limit, layout.allowed(allowed))
-        return [Hit(int(layout.units[position]), score) for position, score in found]
+            positions, cosines = vectors.nearest(self._contents, matrix, layout, vector, limit, layout.allowed(allowed))
+        return Found(layout.units[positions], cosines)
 
     def closeness(self, encoder: str, vectors: NDArray[np.float32], positions: Integers) -> NDArray[np.float32]:
-        self._follow_switch()
-        with self._contents.reading():
+        with self.reading() as layout:
             known = self._contents.encoder(encoder)
             if known is None:
                 return np.zeros((len(vectors), len(positions)), np.float32)
-            matrix = self._current_matrix(encoder, *known, self._current())
-            return closeness(self._contents, matrix, vectors, positions)
+            return closeness(self._contents, self._current_matrix(encoder, *known, layout), vectors, positions)
 
     def _current_matrix(self, id: str, number: int, dimensions: int, layout: Layout) -> vectors.Matrix:
         embedded = self._contents.number("embedded")
@@ -260,8 +222,7 @@ class EmbeddedIndex:
     # --- embedding ----------------------------------------------------------------------------------------------------
 
     def pending(self, encoder: str) -> Pending:
-        self._follow_switch()
-        with self._contents.reading():
+        with self.reading():
             # Counted over all spans: kept as long as nothing changes.
             state = (encoder, self._contents.number("changes"), self._contents.number("embedded"))
             if state != self._counted:

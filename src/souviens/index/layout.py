@@ -30,7 +30,8 @@ class Place(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A run of units as the index keeps it. first: its first unit. roles, traits: a byte a unit; times: int64 microseconds a unit.
+    """A run of units as the index keeps it. first: its first unit. roles, traits: a byte a unit; times: int64 microseconds a unit;
+    lengths: uint32 bytes of words a unit.
 
     names: of its persons, a line each; who: a byte a unit, which of them spoke from 1, or empty if none has a name. episodes:
     ordinals at which one begins after the first, uint32. parent, thread: seqs, see `forest`; None before it is grown.
@@ -48,6 +49,7 @@ class Span(NamedTuple):
     roles: bytes
     times: bytes
     traits: bytes
+    lengths: bytes
     names: str
     who: bytes
     episodes: bytes = b""
@@ -60,6 +62,7 @@ class Layout:
     """All units by *position*, 0 to size - 1, and all spans by row, both in the order of seq.
 
     units: the unit at each position. span: the row of its span. roles, times, traits: as in `text.Unit`, `UNKNOWN` for no time.
+    lengths: bytes of its words, 0 where none are indexed; texts, mean_length: how many have some, and how many bytes on average.
     names: of all persons who have one; speakers: which of them spoke at each position, -1 for nobody with a name.
     seqs, firsts, counts, created, updated: of each span; kinds, ids, providers, projects, sensitivities likewise.
     threads, parents, strengths: of each span, the row of the root of its topic (itself if it stands alone, -1 if it is no
@@ -82,6 +85,9 @@ class Layout:
         self.roles = np.frombuffer(b"".join(span.roles for span in spans), np.uint8)
         self.times: Integers = np.frombuffer(b"".join(span.times for span in spans), "<i8")
         self.traits = np.frombuffer(b"".join(span.traits for span in spans), np.uint8)
+        self.lengths = np.frombuffer(b"".join(span.lengths for span in spans), "<u4")
+        self.texts = int(np.count_nonzero(self.lengths))
+        self.mean_length = float(self.lengths.sum() / max(self.texts, 1))
         self.size = len(self.roles)
         self.offsets: Integers = np.concatenate(([0], np.cumsum(self.counts)))[:-1].astype(np.int64)
         self.span = np.repeat(np.arange(len(spans)), self.counts)
@@ -187,8 +193,8 @@ class Layout:
             raise KeyError(unit)
         return int(self.span[position])
 
-    def allowed(self, allowed: Allowed | None) -> Mask:
-        """Which spans may be seen: (spans,)."""
+    def allowed(self, allowed: Allowed | None) -> Mask | None:
+        """Which spans may be seen: (spans,); None for all of them."""
         if allowed is None:
-            return np.ones(len(self.seqs), np.bool_)
+            return None
         return np.array([allowed(*key) for key in self._keys], np.bool_)[self._codes]

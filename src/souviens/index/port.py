@@ -8,6 +8,7 @@ the index, and is never given to another. Where a unit stands, who spoke and whe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -24,11 +25,18 @@ from souviens.vault.store import Store
 Progress: TypeAlias = Callable[[int, int], None]  # (done, in all)
 
 
-class Hit(NamedTuple):
-    """A unit and how strongly it answers. score: BM25 (above zero) from `words`, cosine from `nearest`."""
+class Found(NamedTuple):
+    """Units and how strongly each answers, best first. units: int64 (n,). scores: BM25 above zero from `words`, cosine from
+    `nearest`, float64 (n,)."""
 
-    unit: int
-    score: float
+    units: Integers
+    scores: NDArray[np.float64]
+
+    def best(self, n: int) -> Found:
+        return Found(self.units[:n], self.scores[:n])
+
+
+NOTHING = Found(np.empty(0, np.int64), np.empty(0))
 
 
 class Postings(NamedTuple):
@@ -79,10 +87,13 @@ class Index(Protocol):
     def rebuild(self, store: Store, progress: Progress | None = None) -> Synced:
         """Make the index again beside the old one, and switch. Vectors are taken over, by pack."""
 
+    def reading(self) -> AbstractContextManager[Layout]:
+        """One state of the index for several questions, whoever writes meanwhile: its layout, which their positions are of."""
+
     def layout(self) -> Layout:
         """Where each unit stands, as of now."""
 
-    def words(self, query: str, limit: int, allowed: Allowed | None = None) -> list[Hit]:
+    def words(self, query: str, limit: int, allowed: Allowed | None = None) -> Found:
         """Units that hold words of a question, best first. "Quoted words" are looked for side by side."""
 
     def postings(self, terms: Sequence[Term], allowed: Allowed | None = None) -> Postings:
@@ -97,7 +108,7 @@ class Index(Protocol):
     def gists(self, seqs: Iterable[int]) -> dict[int, tuple[int, NDArray[np.float64]]]:
         """What conversations are about, by seq: (kind, unit vector). Vectors of two kinds do not compare."""
 
-    def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> list[Hit]:
+    def nearest(self, encoder: str, vector: NDArray[np.float32], limit: int, allowed: Allowed | None = None) -> Found:
         """Units closest in meaning to a unit vector (d,) made by the encoder of that id, best first."""
 
     def closeness(self, encoder: str, vectors: NDArray[np.float32], positions: Integers) -> NDArray[np.float32]:

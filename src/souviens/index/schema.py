@@ -1,4 +1,4 @@
-"""The tables of an index file. There are no steps between versions: another version is thrown away and remade."""
+"""The tables of an index file. There are no steps between versions: another version is remade, and gives its vectors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import apsw
 
 from souviens.index.words import TOKENIZER
 
-VERSION = "2"  # of the tables, of `text` and of `words` together
+VERSION = "3"  # of the tables, of `text` and of `words` together
 
 # One pack in SAMPLED (by seq) has its units below SAMPLE_END, so that `rowid < SAMPLE_END` is a sample of all messages, with
 # no second table to keep and to erase. A larger boundary would cost every first entry of a word a byte.
 SAMPLED, SAMPLE_END = 64, 1 << 28
 
+_TOKENIZER = " ".join(f"'{part}'" for part in TOKENIZER)
 TABLES = f"""
 -- changes, embedded: counters that tell a reader its copies are old; links: another, of links written; woven: the sum of the
 -- three when the forest was last grown. seen: the version of truth last synced to. residue: 1 while removed words may still lie
@@ -19,12 +20,12 @@ TABLES = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('version', '{VERSION}'), ('changes', 0), ('embedded', 0), ('seen', -1), ('residue', 0), ('sample', 1),
     ('rest', {SAMPLE_END}), ('links', 0), ('woven', 0);
--- traits: a byte a unit. names: of the persons in a conversation, a line each; who: a byte a unit, which of them spoke (0: nobody
--- with a name), empty if there are none.
+-- traits: a byte a unit. lengths: bytes of the words of a unit, uint32. names: of the persons in a conversation, a line each;
+-- who: a byte a unit, which of them spoke (0: nobody with a name), empty if there are none.
 CREATE TABLE span(first INTEGER PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, kind TEXT NOT NULL, id TEXT NOT NULL,
     provider TEXT NOT NULL, project TEXT, sensitivity INTEGER, created INTEGER, updated INTEGER, count INTEGER NOT NULL,
-    checksum INTEGER NOT NULL, roles BLOB NOT NULL, times BLOB NOT NULL, traits BLOB NOT NULL, names TEXT NOT NULL,
-    who BLOB NOT NULL,
+    checksum INTEGER NOT NULL, roles BLOB NOT NULL, times BLOB NOT NULL, traits BLOB NOT NULL, lengths BLOB NOT NULL,
+    names TEXT NOT NULL, who BLOB NOT NULL,
     -- of a conversation: when it started, where its episodes begin (ordinals, uint32), and its place in the forest as seqs
     started INTEGER NOT NULL, episodes BLOB NOT NULL, parent INTEGER, strength REAL, thread INTEGER) STRICT;
 CREATE INDEX span_time ON span(started, id, seq) WHERE kind = 'conversation';
@@ -34,7 +35,9 @@ CREATE TABLE gist(number INTEGER PRIMARY KEY, encoder INTEGER NOT NULL, seq INTE
 CREATE TABLE telling(seq INTEGER PRIMARY KEY, words BLOB NOT NULL) STRICT;
 -- packs of a stage that was not committed when they were indexed: held, but found by nobody
 CREATE TABLE staged(seq INTEGER PRIMARY KEY, stage INTEGER NOT NULL) STRICT;
-CREATE VIRTUAL TABLE words USING fts5(text, content = '', tokenize = "{TOKENIZER}");
+-- without a row for the length of each text: `span` has them, see `postings`
+CREATE VIRTUAL TABLE words USING fts5(text, content = '', columnsize = 0, tokenize = "{_TOKENIZER}");
+CREATE VIRTUAL TABLE instance USING fts5vocab(words, instance);
 CREATE TABLE encoder(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, dimensions INTEGER NOT NULL) STRICT;
 -- The signs of a pack's vectors (ordinals: uint32 a vector) are read whole by every search; their codes only for the best 400,
 -- so they stand apart: 5 MB instead of 40 to read for 100,000 vectors.

@@ -25,7 +25,7 @@ Signs: TypeAlias = NDArray[np.uint64]
 class Matrix(NamedTuple):
     """The signs of all vectors of one encoder, in the order of (seq, place in the pack, piece).
 
-    signs: uint64 (n, ceil(d / 64)). positions: in the layout, of the unit each vector belongs to. rows, nth: where its codes
+    signs: uint64 (ceil(d / 64), n). positions: in the layout, of the unit each vector belongs to. rows, nth: where its codes
     are: the row of `codes`, and how many vectors stand before it there.
     """
 
@@ -46,7 +46,7 @@ def load(contents: Contents, encoder: int, layout: Layout, dimensions: int) -> M
     ordinals = np.frombuffer(b"".join(o for _, _, o, _ in kept), "<u4").astype(np.int64)
     packed = np.frombuffer(b"".join(s for _, _, _, s in kept), np.uint8).reshape(len(ordinals), (dimensions + 7) // 8)
     return Matrix(
-        signs=_wide(packed),
+        signs=np.ascontiguousarray(_wide(packed).T),
         positions=layout.offsets[spans] + ordinals,
         rows=np.repeat(np.array([number for _, number, _, _ in kept], np.int64), counts),
         nth=np.arange(len(ordinals)) - np.repeat(starts, counts),
@@ -60,18 +60,22 @@ def _wide(packed: NDArray[np.uint8]) -> Signs:
 
 
 def nearest(
-    contents: Contents, matrix: Matrix, layout: Layout, vector: NDArray[np.float32], limit: int, visible: Mask
-) -> list[tuple[int, float]]:
-    """(position, cosine) of the units closest to a unit vector (d,), best first; a unit counts by its best piece."""
+    contents: Contents, matrix: Matrix, layout: Layout, vector: NDArray[np.float32], limit: int, visible: Mask | None
+) -> tuple[Integers, NDArray[np.float64]]:
+    """(positions, cosines) of the units closest to a unit vector (d,), best first; a unit counts by its best piece.
+
+    visible: which spans may be seen, None for all.
+    """
     query = quantise(vector.reshape(1, -1))
-    candidates = _closest(matrix, _wide(bits(query))[0], max(RESCORED, limit), visible[layout.span[matrix.positions]])
+    shown = None if visible is None else np.flatnonzero(visible[layout.span[matrix.positions]])
+    candidates = _closest(matrix, _wide(bits(query))[0], max(RESCORED, limit), shown)
     codes = _codes(contents, matrix, candidates, query.shape[1]).astype(np.float32)
     cosines = codes @ vector.astype(np.float32) / np.maximum(np.linalg.norm(codes, axis=1), 1e-9)
     positions = matrix.positions[candidates]
-    best: dict[int, float] = {}
-    for i in np.lexsort((positions, -cosines)):
-        best.setdefault(int(positions[i]), float(cosines[i]))
-    return list(best.items())[:limit]
+    order = np.lexsort((positions, -cosines))
+    _, first = np.unique(positions[order], return_index=True)
+    best = order[np.sort(first)[:limit]]
+    return positions[best], cosines[best].astype(np.float64)
 
 
 def closeness(contents: Contents, matrix: Matrix, queries: NDArray[np.float32], positions: Integers) -> NDArray[np.float32]:
@@ -86,35 +90,36 @@ def closeness(contents: Contents, matrix: Matrix, queries: NDArray[np.float32], 
     return found.T
 
 
-def _closest(matrix: Matrix, query: Signs, count: int, visible: Mask) -> Integers:
-    """The `count` visible vectors with the fewest signs that differ; of equals, those that come first."""
-    shown = np.flatnonzero(visible) if not visible.all() else np.arange(len(visible))
-    distances = np.zeros(len(shown), np.uint16)
-    # Word by word: a column's differences fit the processor's cache, a whole (n, 6) matrix of them does not.
-    for column in range(matrix.signs.shape[1]):
-        words = matrix.signs[:, column] if len(shown) == len(visible) else matrix.signs[shown, column]
-        distances += np.bitwise_count(words ^ query[column])
-    if len(shown) <= count:
-        return shown
-    worst = np.partition(distances, count - 1)[count - 1]
-    nearer, equal = np.flatnonzero(distances < worst), np.flatnonzero(distances == worst)
-    return shown[np.sort(np.concatenate((nearer, equal[: count - len(nearer)])))]
+def _closest(matrix: Matrix, query: Signs, count: int, shown: Integers | None) -> Integers:
+    """The `count` vectors with the fewest signs that differ; of equals, the first. shown: which it may be, None: any."""
+    distances = np.zeros(matrix.signs.shape[1] if shown is None else len(shown), np.uint16)
+    for words, asked in zip(matrix.signs, query, strict=True):
+        distances += np.bitwise_count((words if shown is None else words[shown]) ^ asked)
+    if len(distances) > count:
+        # Counted, not sorted: a million distances have some hundred values.
+        worst = int(np.searchsorted(np.cumsum(np.bincount(distances)), count))
+        nearer, equal = np.flatnonzero(distances < worst), np.flatnonzero(distances == worst)
+        found = np.sort(np.concatenate((nearer, equal[: count - len(nearer)])))
+    else:
+        found = np.arange(len(distances))
+    return found if shown is None else shown[found]
 
 
 def _codes(contents: Contents, matrix: Matrix, wanted: Integers, dimensions: int) -> NDArray[np.int8]:
     """The codes of some vectors, (len(wanted), d), read piecewise out of their packs' blobs."""
-    out = np.empty((len(wanted), dimensions), np.int8)
     if not len(wanted):
-        return out
-    with contents.db.blob_open("main", "codes", "codes", int(matrix.rows[wanted[0]]), False) as blob:
-        open_row = int(matrix.rows[wanted[0]])
-        for i, n in enumerate(wanted):
-            if (row := int(matrix.rows[n])) != open_row:
+        return np.empty((0, dimensions), np.int8)
+    rows, starts = matrix.rows[wanted].tolist(), (matrix.nth[wanted] * dimensions).tolist()
+    found = []
+    with contents.db.blob_open("main", "codes", "codes", rows[0], False) as blob:
+        open_row = rows[0]
+        for row, start in zip(rows, starts, strict=True):
+            if row != open_row:
                 blob.reopen(row)
                 open_row = row
-            blob.seek(int(matrix.nth[n]) * dimensions)
-            out[i] = np.frombuffer(blob.read(dimensions), np.int8)
-    return out
+            blob.seek(start)
+            found.append(blob.read(dimensions))
+    return np.frombuffer(b"".join(found), np.int8).reshape(len(wanted), dimensions)
 
 
 def embed(encoder: Encoder, runs: Sequence[tuple[int, Run]]) -> list[tuple[int, bytes, bytes, bytes]]:

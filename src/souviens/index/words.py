@@ -17,7 +17,7 @@ from apsw import unicode
 # Without Mn and Mc, unicode61 takes the vowel signs of Hindi or Thai for spaces and indexes single consonants (measured).
 # Porter's stems are English; they leave most other words alone, and shorten the rest alike in texts and questions. `Term.stem`
 # does for other languages what they do for English.
-TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+TOKENIZER = ("porter", "unicode61", "remove_diacritics", "2", "categories", "L* N* Co Mn Mc")
 _TOKEN = frozenset(("Mn", "Mc", "Co"))
 _SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf"  # Thai, Lao, Myanmar, Khmer, Tai
@@ -46,13 +46,9 @@ class Term(NamedTuple):
     stems: tuple[str, ...] = ()
 
     @property
-    def expressions(self) -> list[str]:
-        """In the full-text query language. Nothing in them is syntax: they hold letters, numbers, marks and spaces."""
-        return [f'"{self.words}"', *(f'"{stem}" *' for stem in self.stems)]
-
-    @property
     def expression(self) -> str:
-        return " OR ".join(self.expressions)
+        """In the full-text query language. Nothing in it is syntax: it holds letters, numbers, marks and spaces."""
+        return " OR ".join((f'"{self.words}"', *(f'"{stem}" *' for stem in self.stems)))
 
 
 def terms(query: str) -> list[Term]:

@@ -38,9 +38,9 @@ class Map:
         index.tell(store)
         self.store, self.index, self.scope = store, index, scope
         self.layout = index.layout()
-        allowed = self.layout.allowed(None if scope.sees_all else scope.allows)
-        kinds = np.array([kind == "conversation" for kind in self.layout.kinds], np.bool_)
-        self.rows: list[int] = np.flatnonzero(allowed & kinds).tolist() if len(kinds) else []
+        visible = self.layout.allowed(None if scope.sees_all else scope.allows)
+        shown = np.array([kind == "conversation" for kind in self.layout.kinds], np.bool_)
+        self.rows: list[int] = np.flatnonzero(shown if visible is None else shown & visible).tolist()
         self.topics: dict[int, list[int]] = {}
         for row in self.rows:
             self.topics.setdefault(int(self.layout.threads[row]), []).append(row)

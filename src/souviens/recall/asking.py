@@ -15,15 +15,15 @@ from souviens.encode import Encoder
 from souviens.errors import EncoderError
 from souviens.grants import OWNER, Scope
 from souviens.index.layout import UNKNOWN, Allowed
-from souviens.index.port import Hit, Index
-from souviens.index.text import run_of
+from souviens.index.port import NOTHING, Found, Index
 from souviens.recall.board import Board
 from souviens.recall.kinds import Kind
+from souviens.recall.pages import Page, Pages, Read
 from souviens.recall.question import Question, read, words_of
 from souviens.recall.relative import told
 from souviens.recall.weights import BY_VECTORS, CLOSER, LIKELY, LIKELY_BY_WORDS, LOOKED_AT, TABLE, Weights
-from souviens.records import Conversation, Memory, Message, Record, Topic, spoken
-from souviens.vault.store import Packed, Store
+from souviens.records import Memory, Message, Record, Topic, spoken
+from souviens.vault.store import Store
 
 Unit: TypeAlias = Literal["message", "window", "conversation"]
 WINDOW = 2  # turns before and after the one that was found
@@ -85,32 +85,31 @@ def ask(
     index.sync(store)
     asked = read(question)
     allowed = None if scope.sees_all else scope.allows
-    layout = index.layout()
-    named = [n for n, name in enumerate(layout.names) if asked.names(name)]
-    # The encoder takes one core and the full text another: a third of the time of a question.
-    with ThreadPoolExecutor(1) as beside:
-        encoded = beside.submit(_encoded, asked, encoder)
-        postings = index.postings(asked.terms(layout.names[n] for n in named), allowed)
-        meaning = _meaning(encoded.result(), index, encoder, allowed)
     items: tuple[Item, ...] = ()
     likely = False
-    if k > 0 and (len(postings.positions) or meaning.hits):
-        board = Board(layout, postings, meaning.hits, weights[asked.kind], allowed)
-        board.speaker(named)
-        board.dates(told(asked.text, now, layout.years))
-        if meaning.encoder:
-            best = np.sort(board.ranked()[:CLOSER])
-            board.closer(best, index.closeness(meaning.encoder, meaning.vectors, board.positions[best]))
-        items = _Answer(board, asked, _Records(store), unit).items(k)
-        likely = bool(items) and board.evidence >= (LIKELY if meaning.hits else LIKELY_BY_WORDS)
+    # The encoder takes one core and the full text another: a third of the time of a question.
+    with index.reading() as layout, ThreadPoolExecutor(1) as beside:
+        encoded = beside.submit(_encoded, asked, encoder)
+        named = [n for n, name in enumerate(layout.names) if asked.names(name)]
+        postings = index.postings(asked.terms(layout.names[n] for n in named), allowed)
+        meaning = _meaning(encoded.result(), index, encoder, allowed)
+        if k > 0 and (len(postings.positions) or len(meaning.found.units)):
+            board = Board(layout, postings, meaning.found, weights[asked.kind], allowed)
+            board.speaker(named)
+            board.dates(told(asked.text, now, layout.years))
+            if meaning.encoder:
+                best = np.sort(board.ranked()[:CLOSER])
+                board.closer(best, index.closeness(meaning.encoder, meaning.vectors, board.positions[best]))
+            items = _Answer(board, asked, Pages(store), unit).items(k)
+            likely = bool(items) and board.evidence >= (LIKELY if meaning.encoder else LIKELY_BY_WORDS)
     return Recall(question, items, meaning.encoder, round(time.monotonic() - started, 4), meaning.note, likely, asked.kind)
 
 
 class _Meaning(NamedTuple):
-    """What vectors say. hits: the units nearest to the question. vectors: of the question and of what it asks for one by one,
+    """What vectors say. found: the units nearest to the question. vectors: of the question and of what it asks for one by one,
     (1 + clauses, d). encoder: id of the one that made them, None if there was none. note: on what is missing."""
 
-    hits: list[Hit]
+    found: Found
     vectors: NDArray[np.float32]
     encoder: str | None
     note: str
@@ -130,41 +129,18 @@ def _encoded(asked: Question, encoder: Encoder | None) -> NDArray[np.float32] | 
 
 def _meaning(vectors: NDArray[np.float32] | str, index: Index, encoder: Encoder | None, allowed: Allowed | None) -> _Meaning:
     if isinstance(vectors, str) or encoder is None:
-        return _Meaning([], np.zeros((0, 0), np.float32), None, str(vectors))
-    hits = index.nearest(encoder.id, vectors[0], BY_VECTORS, allowed)
+        return _Meaning(NOTHING, np.zeros((0, 0), np.float32), None, str(vectors))
+    found = index.nearest(encoder.id, vectors[0], BY_VECTORS, allowed)
     waiting = index.pending(encoder.id).waiting
     note = f"{waiting} texts wait for their vectors (souviens encoder run)" if waiting else ""
-    return _Meaning(hits, vectors, encoder.id if hits else None, note)
-
-
-class _Records:
-    """Records, each read once."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._packs: dict[int, Packed] = {}
-        self._topics: dict[str, str] = {}
-
-    def pack(self, seq: int) -> Packed:
-        if seq not in self._packs:
-            self._packs[seq] = self.store.pack(seq)
-        return self._packs[seq]
-
-    def topic(self, id: str | None) -> str:
-        """The name of a topic, "" if it has none."""
-        if id is None:
-            return ""
-        if id not in self._topics:
-            found = self.store.get("topic", id)
-            self._topics[id] = found[1].name if found and isinstance(found[1], Topic) else ""
-        return self._topics[id]
+    return _Meaning(found, vectors, encoder.id if len(found.units) else None, note)
 
 
 class _Answer:
     """A board, ranked: first by what the index knows of all candidates, then by what the records of the best of them say."""
 
-    def __init__(self, board: Board, asked: Question, reader: _Records, unit: Unit) -> None:
-        self.board, self.asked, self.reader, self.unit = board, asked, reader, unit
+    def __init__(self, board: Board, asked: Question, pages: Pages, unit: Unit) -> None:
+        self.board, self.asked, self.pages, self.unit = board, asked, pages, unit
         self.layout, self.weights = board.layout, board.weights
 
     def items(self, k: int) -> tuple[Item, ...]:
@@ -202,48 +178,47 @@ class _Answer:
                 record = self._record(n)
                 confirmed[n] = isinstance(record, Memory) and record.status == "confirmed"
             if self.asked.quoted:
-                words = f" {' '.join(words_of(self._text(n)))} "
+                ordinal = int(self.board.positions[n] - self.layout.offsets[self.board.rows[n]])
+                words = f" {' '.join(words_of(self._text(self._record(n), ordinal)))} "
                 quoted[n] = all(f" {phrase} " in words for phrase in self.asked.quoted)
         self.board.looked("confirmed", confirmed)
         self.board.looked("quoted", quoted)
 
-    def _record(self, n: int) -> Packed:
-        return self.reader.pack(int(self.layout.seqs[self.board.rows[n]]))
+    def _record(self, n: int) -> Read:
+        return self.pages.read(int(self.layout.seqs[self.board.rows[n]]))
 
-    def _text(self, n: int) -> str:
-        """The words of a candidate, as the index has them."""
-        ordinal = int(self.board.positions[n] - self.layout.offsets[self.board.rows[n]])
-        return run_of(self._record(n)).units[ordinal].text
+    def _text(self, record: Read, ordinal: int) -> str:
+        """The words of the unit that stands there in a record."""
+        if isinstance(record, Memory):
+            return record.wording
+        if isinstance(record, Topic):
+            about = "\n".join(filter(None, (record.name, record.summary, record.instructions)))
+            return record.documents[ordinal - 1].text if ordinal else about
+        return spoken(self.pages.message(record, ordinal - 1)) if ordinal else record.head.title
 
     def _item(self, n: int, row: int, position: int) -> Item | None:
         """What stands at a position, with its reasons; None for a memory a person has rejected."""
-        record = self._record(n)
-        ordinal = position - int(self.layout.offsets[row])
+        record, ordinal = self._record(n), position - int(self.layout.offsets[row])
+        text = self._text(record, ordinal)
         if isinstance(record, Memory):
-            return (
-                None
-                if record.status == "rejected"
-                else self._made(
-                    n, record, "memory", record.id, record.wording, (self.reader.topic(record.topic), f"{record.status} memory")
-                )
-            )
+            path = (self.pages.topic(record.topic), f"{record.status} memory")
+            return None if record.status == "rejected" else self._made(n, record, "memory", record.id, text, path)
         if isinstance(record, Topic):
-            document = record.documents[ordinal - 1] if ordinal else None
-            text = document.text if document else "\n".join(filter(None, (record.name, record.summary, record.instructions)))
-            return self._made(n, record, "topic", record.id, text, (record.name, document.name if document else ""))
-        path = (self.reader.topic(record.head.project), record.head.title)
-        if ordinal == 0:
-            return self._made(n, record, "conversation", record.id, record.head.title, path)
-        message = record.messages[ordinal - 1]
+            path = (record.name, record.documents[ordinal - 1].name if ordinal else "")
+            return self._made(n, record, "topic", record.id, text, path)
+        path = (self.pages.topic(record.head.project), record.head.title)
+        if not ordinal:
+            return self._made(n, record, "conversation", record.id, text, path)
+        message = self.pages.message(record, ordinal - 1)
         if self.unit == "window":
-            around = record.messages[max(0, ordinal - 1 - WINDOW) : ordinal + WINDOW]
+            around = self.pages.messages(record, ordinal - 1 - WINDOW, ordinal + WINDOW)
             return self._made(n, record, "window", message.id, _dialogue(around), path, message)
         if self.unit == "conversation":
-            return self._made(n, record, "conversation", record.id, spoken(message), path, message)
-        return self._made(n, record, "message", message.id, spoken(message), path, message)
+            return self._made(n, record, "conversation", record.id, text, path, message)
+        return self._made(n, record, "message", message.id, text, path, message)
 
     def _made(
-        self, n: int, record: Packed, kind: str, id: str, text: str, path: tuple[str, ...], message: Message | None = None
+        self, n: int, record: Read, kind: str, id: str, text: str, path: tuple[str, ...], message: Message | None = None
     ) -> Item:
         shares = {signal: float(values[n]) for signal, values in self.board.shares.items() if values[n] > 0}
         score = sum(shares.values())
@@ -252,7 +227,7 @@ class _Answer:
         return Item(
             id=id,
             kind=kind,
-            conversation=record.id if isinstance(record, Conversation) else None,
+            conversation=record.id if isinstance(record, Page) else None,
             message=message.id if message else None,
             role=message.role if message else None,
             provider=record.provider,
@@ -264,7 +239,7 @@ class _Answer:
         )
 
 
-def _dialogue(messages: tuple[Message, ...]) -> str:
+def _dialogue(messages: list[Message]) -> str:
     """What was said and shown, with who said it."""
     said = ((m.author or m.role, spoken(m)) for m in messages if m.visibility == "visible")
     return "\n\n".join(f"{who}: {text}" for who, text in said if text)

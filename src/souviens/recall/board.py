@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from souviens.index import traits
 from souviens.index.layout import UNKNOWN, Allowed, Integers, Layout, Mask
-from souviens.index.port import Hit, Postings
+from souviens.index.port import Found, Postings
 from souviens.index.text import HEADER, OTHER, SILENT, STATEMENT
 from souviens.recall.relative import Span
 from souviens.recall.weights import BY_WORDS, CHANCE, ENOUGH, FLOOR, RANGE, RULES, Weights
@@ -37,7 +37,7 @@ class Board:
     evidence: how much speaks for there being an answer at all, 0 to 3; without vectors 0 to 1."""
 
     def __init__(
-        self, layout: Layout, postings: Postings, vectors: Sequence[Hit], weights: Weights, allowed: Allowed | None = None
+        self, layout: Layout, postings: Postings, vectors: Found, weights: Weights, allowed: Allowed | None = None
     ) -> None:
         self.layout, self.postings, self.weights = layout, postings, weights
         # Over the best there is; but where that holds few of the words, what is best among them is little.
@@ -68,8 +68,8 @@ class Board:
         """Standing instructions: they hold for questions they share nothing with, so nothing else would find them."""
         if not self.weights.rule:
             return np.empty(0, np.int64)
-        rules = self.layout.rules
-        return rules[self.layout.allowed(allowed)[self.layout.span[rules]]][:RULES]
+        rules, visible = self.layout.rules, self.layout.allowed(allowed)
+        return rules[:RULES] if visible is None else rules[visible[self.layout.span[rules]]][:RULES]
 
     def _surround(self) -> None:
         """Let the turns beside the best candidates, and the openings of their conversations, be candidates: an answer need not
@@ -230,10 +230,9 @@ class Board:
         return order[scores[order] > 0]
 
 
-def _known(layout: Layout, hits: Sequence[Hit]) -> tuple[Integers, Floats]:
-    """(positions, ascending, scores) of the hits that are in the layout."""
-    positions = layout.positions(np.array([hit.unit for hit in hits], np.int64))
-    scores = np.array([hit.score for hit in hits], np.float64)
+def _known(layout: Layout, found: Found) -> tuple[Integers, Floats]:
+    """(positions, ascending, scores) of what was found and is in the layout."""
+    positions = layout.positions(found.units)
     order = np.argsort(positions, kind="stable")
     order = order[positions[order] >= 0]
-    return positions[order], scores[order]
+    return positions[order], found.scores[order]

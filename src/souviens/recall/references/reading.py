@@ -12,7 +12,7 @@ from souviens.encode import Encoder
 from souviens.errors import Damaged, EncoderError, NotFound
 from souviens.grants import Scope
 from souviens.index.layout import UNKNOWN, Allowed
-from souviens.index.port import Hit, Index
+from souviens.index.port import NOTHING, Found, Index
 from souviens.recall.mentions import Mention, key_of, mentions
 from souviens.recall.question import read
 from souviens.records import Conversation, Memory, Message, Record, Topic, spoken
@@ -183,10 +183,9 @@ class Shelf:
             self._mentions[told.id] = {m.key: m for m in mentions(told.text, told.us, self.known | authors)}
         return self._mentions[told.id]
 
-    def told(self, hits: Iterable[Hit]) -> Iterator[tuple[Told, float]]:
-        """What the units of hits are: messages that were seen, and memories."""
-        for unit, score in hits:
-            position = int(self.layout.positions([unit])[0])
+    def told(self, found: Found) -> Iterator[tuple[Told, float]]:
+        """What the units found are: messages that were seen, and memories."""
+        for position, score in zip(self.layout.positions(found.units).tolist(), found.scores.tolist(), strict=True):
             row = int(self.layout.span[position]) if position >= 0 else -1
             record = self.pack(int(self.layout.seqs[row])) if row >= 0 else None
             if record is None or isinstance(record, Topic) or not self.visible(record):
@@ -211,13 +210,13 @@ class Shelf:
         ]
         return sorted(near, key=lambda n: (-n.closeness, n.told.id))
 
-    def _nearest(self, text: str) -> list[Hit]:
+    def _nearest(self, text: str) -> Found:
         if self.encoder is None or not text.strip():
-            return []
+            return NOTHING
         try:
             return self.index.nearest(self.encoder.id, self.encoder.encode([text[:LOOKED_UP]])[0], BY_MEANING, self.allowed)
         except EncoderError:  # then words alone decide, as in recall
-            return []
+            return NOTHING
 
 
 def short(text: str, about: str = "") -> str:

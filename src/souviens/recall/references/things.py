@@ -44,9 +44,9 @@ def _thing(shelf: Shelf, told: Told, mention: Mention, closeness: dict[str, floa
     size = max(2, shelf.layout.size)
     names = [mention.text]
     hits = shelf.index.words(f'"{_sought(mention.text)}"', SPEAKERS, shelf.allowed)
-    if len(hits) >= SPEAKERS or len(hits) > max(FEW, COMMON * size):
+    if len(hits.units) >= SPEAKERS or len(hits.units) > max(FEW, COMMON * size):
         return None
-    others = [other for other, _ in shelf.told(hits[: READ * 2])]
+    others = [other for other, _ in shelf.told(hits.best(READ * 2))]
     others.sort(key=lambda other: -closeness.get(other.id, 0.0))
     if mention.sort in ("name", "product"):
         # Under its other names, as far as a text that speaks of it introduces them.
@@ -54,7 +54,7 @@ def _thing(shelf: Shelf, told: Told, mention: Mention, closeness: dict[str, floa
         for alias in sorted(aliases(said).get(mention.key, ()))[:3]:
             names.append(alias)
             hits = shelf.index.words(f'"{_sought(alias)}"', SPEAKERS, shelf.allowed)
-            others += [other for other, _ in shelf.told(hits[:READ])] if len(hits) < max(FEW, COMMON * size) else []
+            others += [other for other, _ in shelf.told(hits.best(READ))] if len(hits.units) < max(FEW, COMMON * size) else []
     spoken_by: dict[str, tuple[Told, str]] = {}
     for other in others[: READ * 2]:
         words = next(filter(None, (written(other.text, name, mention) for name in names)), None)
