@@ -54,6 +54,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("read", {"id": "m-00000000", "offset": -1}),
     ("list", {"kind": "sources"}),
     ("list", {"project": "nothing of the kind"}),
+    ("recall", {"question": "x", "project": "nothing of the kind"}),
     ("erase", {"id": "c-0"}),
 ]
 
@@ -62,7 +63,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 def answers(filled: Desk, ids: Callable[[str], str]) -> dict[str, Any]:
     """What one client hears of the vault: a call of each kind, and those that are refused."""
     calls: dict[str, tuple[str, dict[str, Any]]] = {
-        "recall": ("recall", {"question": "how long with rye", "limit": 3}),
+        "recall": ("recall", {"question": "how long with rye", "limit": 4}),
         "context": ("context", {"question": "dough", "budget": 200}),
         **{kind: ("list", {"kind": kind}) for kind in ("conversations", "memories", "topics")},
         "memory": ("read", {"id": ids("**Home**")}),

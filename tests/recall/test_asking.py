@@ -284,3 +284,28 @@ def test_law_any_text_is_a_question(vault: Vault, index: EmbeddedIndex, question
     answer = ask(question, k, store=vault.store, index=index, encoder=None)
     assert len(answer.items) <= k
     assert len(set(found(answer))) == len(answer.items)
+
+
+# --- where and when it is asked ---------------------------------------------------------------------------------------
+
+
+def test_what_was_said_in_the_project_it_is_asked_from_counts_more(recall: Asked) -> None:
+    texts = {"a": "The deadline is the ninth of the month.", "b": "The deadline is the first of the month."}
+    told = [conversation(f"c-{name}", text, project=f"t-{name}") for name, text in texts.items()]
+    projects = [Topic(f"t-{name}", "project", name.upper(), "chatgpt", f"p-{name}") for name in texts]
+    recall("", *told, *projects)
+    for name in texts:
+        first = recall("when is the deadline?", project=f"t-{name}").items[0]
+        assert first.conversation == f"c-{name}"
+        assert first.why["project"] > 0
+    assert "project" not in recall("when is the deadline?").items[0].why
+
+
+def test_what_holds_now_prefers_the_newest_and_shows_the_older(recall: Asked) -> None:
+    said = [
+        Conversation(f"c{n}", "chatgpt", None, Head(), (message(f"m{n}", "I live in " + town, us=(1 + 400 * n) * 86_400_000_000),))
+        for n, town in enumerate(("Lyon.", "Nantes.", "Brest."))
+    ]
+    answer = recall("where do I currently live?", *said)
+    assert answer.kind == "changed"
+    assert [item.message for item in answer.items] == ["m2", "m1", "m0"]

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from souviens.canon import Instant
+from souviens.grants import Scope
 from souviens.index.embedded import EmbeddedIndex
 from souviens.recall import Context, assemble
-from souviens.recall.context import excerpt, tokens
+from souviens.recall.quoting import excerpt, tokens
 from souviens.records import Conversation, Head, Memory, Verdict
 from souviens.vault import Vault
 from tests.index.contract import conversation, message, put
@@ -151,3 +152,71 @@ def test_law_an_excerpt_fits_and_is_made_of_the_text(text: str, question: str, r
     assert tokens(cut) <= max(room, 0)
     kept = cut.removeprefix("… ").removesuffix(" …")
     assert "".join(kept.split()) in "".join(text.split())
+
+
+# --- levels of detail -------------------------------------------------------------------------------------------------
+
+STEPS = (
+    "The kiln for the stoneware mugs needs new bricks.",
+    "I bricked the kiln and fired the stoneware mugs, but the glaze crawled.",
+    "The glaze on the stoneware mugs is thinner now, the kiln the same.",
+    "The kiln cracked two stoneware mugs in the glaze firing.",
+    "The kiln is fired slower, and the glaze holds on the stoneware mugs.",
+    "All stoneware mugs came whole out of the kiln, glaze and all.",
+)
+
+
+@pytest.fixture
+def project(vault: Vault) -> Vault:
+    """One matter over six conversations, each with a long answer and an aside that shares no word with it."""
+    for n, step in enumerate(STEPS):
+        day = (1 + 30 * n) * 86_400_000_000
+        turns = (
+            message(f"m{n}0", step, us=day),
+            message(f"m{n}1", f"For step {n} the kiln wants patience. " + f"Mind the draught {n}. " * 50, "assistant", us=day + 1),
+            message(f"m{n}2", f"Thank you, that helps {n} times over.", us=day + 2),
+        )
+        put(vault.store, Conversation(f"c{n}", "chatgpt", None, Head(title=f"Kiln {n}"), turns))
+    put(vault.store, conversation("tax", "My tax return is due in May."), conversation("dog", "The dog likes the lake."))
+    return vault
+
+
+def test_a_summary_begins_with_its_topic_in_lines_that_cite(project: Vault, index: EmbeddedIndex) -> None:
+    context = made(project, index, "Summarize how the glaze on my stoneware mugs has developed", 1_000)
+    topic = context.evidence[0]
+    assert (topic.level, topic.kind) == ("topic", "topic")
+    assert topic.id.startswith("t-")
+    lines = topic.text.splitlines()
+    assert len(lines) == len(topic.cites) >= 2
+    assert all(re.match(r"19\d\d-\d\d-\d\d · Kiln \d · the (person|assistant): ", line) for line in lines)
+    assert [line[:10] for line in lines] == sorted(line[:10] for line in lines)
+    quoted = {id for piece in context.evidence if piece.level == "quote" for id in piece.cites}
+    assert not quoted & set(topic.cites), "nothing is said twice"
+
+
+def test_an_episode_stands_behind_its_quotation(project: Vault, index: EmbeddedIndex) -> None:
+    evidence = made(project, index, "who bricked the kiln?", 1_000).evidence
+    places = [n for n, piece in enumerate(evidence) if piece.level == "episode"]
+    assert places
+    for n in places:
+        quoted, beside = evidence[n - 1], evidence[n]
+        assert (quoted.level, quoted.conversation) == ("quote", beside.conversation)
+        assert set(beside.cites) < {f"{quoted.id[:2]}{turn}" for turn in range(3)}
+        assert all(re.match(r"19\d\d-\d\d-\d\d · the (person|assistant): ", line) for line in beside.text.splitlines())
+    cites = [id for piece in evidence for id in piece.cites]
+    assert len(cites) == len(set(cites)), "a message stands in one place"
+
+
+def test_a_small_budget_holds_quotations_alone(project: Vault, index: EmbeddedIndex) -> None:
+    assert {piece.level for piece in made(project, index, "Summarize my kiln", 400).evidence} == {"quote"}
+
+
+def test_what_a_scope_hides_shows_in_no_level(project: Vault, index: EmbeddedIndex) -> None:
+    hidden = [conversation(f"h{n}", f"The secret kiln glaze {n} for stoneware mugs.", provider="claude") for n in range(3)]
+    put(project.store, *hidden)
+    scope = Scope(providers=("chatgpt",))
+    context = assemble("Summarize my kiln glaze", 4_000, store=project.store, index=index, encoder=None, scope=scope)
+    assert context.evidence
+    assert "secret" not in context.text
+    assert not any(id.startswith("h") for piece in context.evidence for id in piece.cites)
+    assert not re.search(r"[7-9] conversations", context.text), "nor is it counted"

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -79,16 +79,20 @@ def server(vault: Vault, index: Index, encoder: Encoder | None) -> MCPServer[obj
         return door.tool(title=title, annotations=hints, structured_output=True)
 
     @tool("Recall what was said")
-    async def recall(question: Question, limit: Limit = 10) -> Document:
-        """Find what was said before about a question, in the person's own history: quotations with date, place and reasons."""
+    async def recall(question: Question, limit: Limit = 10, project: Name = "") -> Document:
+        """Find what was said before about a question, in the person's own history: quotations with date, place and reasons.
+
+        project: the id or name of the project you work in, if it is one of `list` topics; what was said there counts more."""
         with _errors():
-            return desk.recall(question, limit)
+            return desk.recall(question, limit, project)
 
     @tool("Context for a question")
-    async def context(question: Question, budget: Budget = 2000) -> Document:
-        """What bears on a question, within a budget of tokens: what the person stated ("standing"), then quotations."""
+    async def context(question: Question, budget: Budget = 2000, project: Name = "") -> Document:
+        """What bears on a question, within a budget of tokens: what the person stated ("standing"), then quotations.
+
+        project: as in `recall`."""
         with _errors():
-            return desk.context(question, budget)
+            return desk.context(question, budget, project)
 
     @tool("Read one thing")
     async def read(id: Id, offset: Offset = 0) -> Document:
@@ -124,23 +128,23 @@ class _Desk:
     def __init__(self, vault: Vault, index: Index, encoder: Encoder | None) -> None:
         self.store, self.index, self.encoder = vault.store, index, encoder
 
-    def recall(self, question: str, limit: int) -> Document:
-        now = time.time_ns() // 1_000
-        asked = ask(question, limit, store=self.store, index=self.index, encoder=self.encoder, scope=OWNER, now=now)
-        found: Document = viewing.plain(asked)
+    def recall(self, question: str, limit: int, project: str) -> Document:
+        found: Document = viewing.plain(ask(question, limit, **self._asked(project)))
         left = PAGE
         for item in found["items"]:
             item["text"], item["cut"] = _cut(item["text"], min(TEXT, left))
             left = max(200, left - len(item["text"]))
         return found
 
-    def context(self, question: str, budget: int) -> Document:
-        assembled: Document = viewing.plain(
-            assemble(
-                question, budget, store=self.store, index=self.index, encoder=self.encoder, scope=OWNER, now=time.time_ns() // 1_000
-            )
-        )
+    def context(self, question: str, budget: int, project: str) -> Document:
+        assembled: Document = viewing.plain(assemble(question, budget, **self._asked(project)))
         return assembled
+
+    def _asked(self, project: str) -> dict[str, Any]:
+        """Of whom, from where and when a question is asked."""
+        topic = viewing.find_topic(self.store, project) if project else None
+        asked = {"store": self.store, "index": self.index, "encoder": self.encoder, "scope": OWNER}
+        return asked | {"now": time.time_ns() // 1_000, "project": topic}
 
     def read(self, prefix: str, offset: int) -> Document:
         if prefix.startswith("t-"):

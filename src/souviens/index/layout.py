@@ -132,12 +132,17 @@ class Layout:
         return rules[np.argsort(-self.times[rules], kind="stable")]
 
     @cached_property
+    def reach(self) -> tuple[int, int] | None:
+        """The first and the last moment of its times; None if none is known."""
+        known = self.times[self.times != UNKNOWN]
+        return (int(known.min()), int(known.max())) if len(known) else None
+
+    @cached_property
     def years(self) -> range:
         """The years its times are of; none if no time is known."""
-        known = self.times[self.times != UNKNOWN]
-        if not len(known):
+        if self.reach is None:
             return range(0)
-        years = known[[known.argmin(), known.argmax()]].astype("datetime64[us]").astype("datetime64[Y]").astype(int) + 1970
+        years = np.array(self.reach).astype("datetime64[us]").astype("datetime64[Y]").astype(int) + 1970
         return range(int(years[0]), int(years[1]) + 1)
 
     def _of_seqs(self, seqs: Sequence[int | None]) -> Integers:

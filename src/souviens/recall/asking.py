@@ -5,23 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from souviens.canon import utc
 from souviens.encode import Encoder
-from souviens.errors import EncoderError
 from souviens.grants import OWNER, Scope
-from souviens.index.layout import UNKNOWN, Allowed
-from souviens.index.port import NOTHING, Found, Index
+from souviens.index.layout import UNKNOWN
+from souviens.index.port import Index
 from souviens.recall.board import Board
 from souviens.recall.kinds import Kind
+from souviens.recall.meaning import encoded, mean
+from souviens.recall.moments import moments, sides
 from souviens.recall.pages import Page, Pages, Read
 from souviens.recall.question import Question, read, words_of
 from souviens.recall.relative import told
-from souviens.recall.weights import BY_VECTORS, CLOSER, LIKELY, LIKELY_BY_WORDS, LOOKED_AT, TABLE, Weights
+from souviens.recall.weights import CLOSER, LIKELY, LIKELY_BY_WORDS, LOOKED_AT, TABLE, Weights
 from souviens.records import Memory, Message, Record, Topic, spoken
 from souviens.vault.store import Store
 
@@ -73,13 +73,15 @@ def ask(
     unit: Unit = "message",
     weights: Mapping[Kind, Weights] = TABLE,
     now: int | None = None,
+    project: str | None = None,
 ) -> Recall:
     """The k things that answer a question best. Words alone when there is no encoder or it fails; `note` says so.
 
     unit: what the items are; memories and topics stand among them whatever it is. Messages are what is asked for by default: a
     message can be cited and its date is exact. now: when it is asked, microseconds UTC, for what is said relative to it ("last
-    spring"); None: nothing relative is read. A window or conversation holds its best message's score and more text, so among
-    messages it would be the same answer twice.
+    spring"); None: nothing relative is read. project: id of the imported topic it is asked from, whose own conversations count
+    more. A window or conversation holds its best message's score and more text, so among messages it would be the same answer
+    twice.
     """
     started = time.monotonic()
     index.sync(store)
@@ -89,51 +91,23 @@ def ask(
     likely = False
     # The encoder takes one core and the full text another: a third of the time of a question.
     with index.reading() as layout, ThreadPoolExecutor(1) as beside:
-        encoded = beside.submit(_encoded, asked, encoder)
+        vectors = beside.submit(encoded, asked, encoder)
         named = [n for n, name in enumerate(layout.names) if asked.names(name)]
         postings = index.postings(asked.terms(layout.names[n] for n in named), allowed)
-        meaning = _meaning(encoded.result(), index, encoder, allowed)
+        meaning = mean(asked, vectors.result(), index, encoder, allowed)
         if k > 0 and (len(postings.positions) or len(meaning.found.units)):
             board = Board(layout, postings, meaning.found, weights[asked.kind], allowed)
             board.speaker(named)
-            board.dates(told(asked.text, now, layout.years))
+            board.project(project)
+            pages = Pages(store)
+            events = moments(asked, meaning, index, pages, allowed)
+            board.dates([*told(asked.text, now, layout.years), *sides(events, layout)])
             if meaning.encoder:
                 best = np.sort(board.ranked()[:CLOSER])
                 board.closer(best, index.closeness(meaning.encoder, meaning.vectors, board.positions[best]))
-            items = _Answer(board, asked, Pages(store), unit).items(k)
+            items = _Answer(board, asked, pages, unit).items(k)
             likely = bool(items) and board.evidence >= (LIKELY if meaning.encoder else LIKELY_BY_WORDS)
     return Recall(question, items, meaning.encoder, round(time.monotonic() - started, 4), meaning.note, likely, asked.kind)
-
-
-class _Meaning(NamedTuple):
-    """What vectors say. found: the units nearest to the question. vectors: of the question and of what it asks for one by one,
-    (1 + clauses, d). encoder: id of the one that made them, None if there was none. note: on what is missing."""
-
-    found: Found
-    vectors: NDArray[np.float32]
-    encoder: str | None
-    note: str
-
-
-def _encoded(asked: Question, encoder: Encoder | None) -> NDArray[np.float32] | str:
-    """Vectors of a question and its clauses, or what is missing."""
-    if encoder is None:
-        return "words only: no encoder is installed (souviens encoder install)"
-    if not asked.text.strip():
-        return ""
-    try:
-        return encoder.encode([asked.text, *asked.clauses])
-    except EncoderError as error:
-        return f"words only: {error.what}"
-
-
-def _meaning(vectors: NDArray[np.float32] | str, index: Index, encoder: Encoder | None, allowed: Allowed | None) -> _Meaning:
-    if isinstance(vectors, str) or encoder is None:
-        return _Meaning(NOTHING, np.zeros((0, 0), np.float32), None, str(vectors))
-    found = index.nearest(encoder.id, vectors[0], BY_VECTORS, allowed)
-    waiting = index.pending(encoder.id).waiting
-    note = f"{waiting} texts wait for their vectors (souviens encoder run)" if waiting else ""
-    return _Meaning(found, vectors, encoder.id if len(found.units) else None, note)
 
 
 class _Answer:
@@ -175,31 +149,20 @@ class _Answer:
         confirmed, quoted = (np.zeros(len(self.board.positions), np.bool_) for _ in range(2))
         for n in best:
             if self.layout.kinds[int(self.board.rows[n])] == "memory":
-                record = self._record(n)
+                record = self.pages.read(int(self.layout.seqs[self.board.rows[n]]))
                 confirmed[n] = isinstance(record, Memory) and record.status == "confirmed"
             if self.asked.quoted:
-                ordinal = int(self.board.positions[n] - self.layout.offsets[self.board.rows[n]])
-                words = f" {' '.join(words_of(self._text(self._record(n), ordinal)))} "
+                row = self.board.rows[n]
+                text = self.pages.text(int(self.layout.seqs[row]), int(self.board.positions[n] - self.layout.offsets[row]))
+                words = f" {' '.join(words_of(text))} "
                 quoted[n] = all(f" {phrase} " in words for phrase in self.asked.quoted)
         self.board.looked("confirmed", confirmed)
         self.board.looked("quoted", quoted)
 
-    def _record(self, n: int) -> Read:
-        return self.pages.read(int(self.layout.seqs[self.board.rows[n]]))
-
-    def _text(self, record: Read, ordinal: int) -> str:
-        """The words of the unit that stands there in a record."""
-        if isinstance(record, Memory):
-            return record.wording
-        if isinstance(record, Topic):
-            about = "\n".join(filter(None, (record.name, record.summary, record.instructions)))
-            return record.documents[ordinal - 1].text if ordinal else about
-        return spoken(self.pages.message(record, ordinal - 1)) if ordinal else record.head.title
-
     def _item(self, n: int, row: int, position: int) -> Item | None:
         """What stands at a position, with its reasons; None for a memory a person has rejected."""
-        record, ordinal = self._record(n), position - int(self.layout.offsets[row])
-        text = self._text(record, ordinal)
+        seq, ordinal = int(self.layout.seqs[row]), position - int(self.layout.offsets[row])
+        record, text = self.pages.read(seq), self.pages.text(seq, ordinal)
         if isinstance(record, Memory):
             path = (self.pages.topic(record.topic), f"{record.status} memory")
             return None if record.status == "rejected" else self._made(n, record, "memory", record.id, text, path)

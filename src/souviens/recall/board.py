@@ -112,6 +112,7 @@ class Board:
         # Between persons, what is said first is a greeting.
         self._enter("opening", (layout.openings[self.rows] == positions) & (layout.speakers[positions] < 0))
         self._enter("answer", self._after_a_question())
+        self._enter("recent", self._recent())
         for signal, mark in _TRAITS.items():
             self._enter(signal, marks & mark != 0)
 
@@ -181,6 +182,11 @@ class Board:
         chance = CHANCE * np.log(np.maximum(self.layout.counts[self.rows] - 1, 1))
         return np.where(best[self.rows] > 0, np.clip(best[self.rows] - chance + _LIFT, 0.0, 1.0), 0.0)
 
+    def _recent(self) -> Floats:
+        """How far from the first moment of the history to its last: 0 to 1; 0 for what has no time."""
+        times, (first, last) = self.layout.times[self.positions], self.layout.reach or (0, 0)
+        return np.where(times == UNKNOWN, 0.0, (times - float(first)) / max(last - first, 1))
+
     def _after_a_question(self) -> Mask:
         """A person's turn after a question of another person."""
         before = self.positions - 1
@@ -207,6 +213,12 @@ class Board:
         for start, end, strength in spans:
             told = np.where((times != UNKNOWN) & (times >= start) & (times < end), np.maximum(told, strength), told)
         self._enter("date", told)
+
+    def project(self, id: str | None) -> None:
+        """id: of the imported topic the question is asked from, None for none."""
+        rows, inside = np.unique(self.rows, return_inverse=True)
+        here = np.array([id is not None and self.layout.projects[row] == id for row in rows.tolist()], np.bool_)
+        self._enter("project", here[inside] if len(rows) else np.zeros(0))
 
     def looked(self, signal: str, where: Mask) -> None:
         """A signal that only the records tell."""

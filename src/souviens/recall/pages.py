@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from souviens.errors import Damaged
-from souviens.records import Head, Memory, Message, Record, Topic
+from souviens.records import Head, Memory, Message, Record, Topic, spoken
 from souviens.vault.store import Kind, Store
 
 
@@ -60,6 +60,16 @@ class Pages:
     def messages(self, page: Page, start: int, end: int) -> list[Message]:
         """Messages `start` to `end` - 1, as far as there are."""
         return [self.message(page, n) for n in range(max(0, start), min(end, len(page.messages)))]
+
+    def text(self, seq: int, ordinal: int) -> str:
+        """The words of the unit that stands there in a record, see `index.layout.Place`. Raises NotFound, Damaged."""
+        record = self.read(seq)
+        if isinstance(record, Memory):
+            return record.wording
+        if isinstance(record, Topic):
+            about = "\n".join(filter(None, (record.name, record.summary, record.instructions)))
+            return record.documents[ordinal - 1].text if ordinal else about
+        return spoken(self.message(record, ordinal - 1)) if ordinal else record.head.title
 
     def topic(self, id: str | None) -> str:
         """The name of a topic, "" if it has none."""

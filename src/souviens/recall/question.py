@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from souviens.index.common import common, language, plain
 from souviens.index.words import Term, terms
+from souviens.recall.anchors import Anchor, anchors
 from souviens.recall.kinds import Kind, kind_of
 from souviens.recall.stems import stems_of
 
@@ -44,6 +45,11 @@ class Question(NamedTuple):
         parts = [part.strip() for part in _JOINT.split(self.text)]
         parts = [part for part in parts if len(part.split()) >= CLAUSE or (len(part) >= 4 and not part.isascii())]
         return parts[:CLAUSES] if len(parts) > 1 else []
+
+    @property
+    def anchors(self) -> list[Anchor]:
+        """The events it dates by; none of what asks for help, where "before buying one" is no date."""
+        return anchors(self.text) if self.kind not in ("request", "implied", "summary") else []
 
     def names(self, author: str) -> bool:
         """Does it name somebody, by any of their names?"""

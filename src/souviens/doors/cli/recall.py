@@ -22,20 +22,26 @@ UNITS = ("message", "window", "conversation")
 @click.argument("question", nargs=-1, required=True)
 @click.option("-k", "number", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many at most.")
 @click.option("--unit", default="message", show_default=True, type=click.Choice(UNITS), help="What is shown of a conversation.")
+@click.option("--project", metavar="NAME|ID", help="The project or folder it is asked from: what was said there counts more.")
 def verb(
-    invocation: Invocation, question: tuple[str, ...], number: int, unit: Literal["message", "window", "conversation"]
+    invocation: Invocation,
+    question: tuple[str, ...],
+    number: int,
+    unit: Literal["message", "window", "conversation"],
+    project: str | None,
 ) -> None:
     """Find what was said, with the reasons why it was found."""
     from souviens.port import indexing
-    from souviens.port.viewing import plain
+    from souviens.port.viewing import find_topic, plain
     from souviens.recall import ask
 
     asked = words.plain_argument(" ".join(question))
     with invocation.open() as vault:
         encoder = invocation.encoder()
         with indexing.open_index(vault) as index:
-            now = time.time_ns() // 1_000
-            found = plain(ask(asked, number, store=vault.store, index=index, encoder=encoder, unit=unit, now=now))
+            now, topic = time.time_ns() // 1_000, find_topic(vault.store, project) if project else None
+            answer = ask(asked, number, store=vault.store, index=index, encoder=encoder, unit=unit, now=now, project=topic)
+            found = plain(answer)
     invocation.answer(found, _lines(found))
     if found["note"]:
         invocation.tell(found["note"])
