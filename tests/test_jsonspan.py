@@ -126,6 +126,15 @@ def test_an_object_is_one_slice() -> None:
     assert (piece.where, piece.data, piece.value) == ("", b'{"a": [1, 2]}', {"a": [1, 2]})
 
 
+@pytest.mark.parametrize("between", [b"\n", b"\r\n\r\n", b"", b"}"])
+def test_what_follows_an_object_is_read_too(between: bytes) -> None:
+    """JSON lines, or files put one behind the other: only the first was read, and nothing said so."""
+    found = slices(b'{"a":1}' + between + b'{"b":2}\n[3]\n')
+    assert [slice.value for slice in found if not slice.damage] == [{"a": 1}, {"b": 2}, [3]]
+    assert [slice.where for slice in found][:2] == ["", "[1]"]
+    assert [slice.data for slice in found if slice.damage] == ([between] if between == b"}" else [])
+
+
 def test_the_array_under_keys() -> None:
     data = b'{"x": {"conversations": [0]}, "y\\"]": "]", "n":-1e5, "a": {"conversations": [ {"id":1}, 2 ]}, "y": [3]}'
     found = slices(data, keys=("a", "conversations"))

@@ -168,9 +168,10 @@ def cut_elements(
 ) -> Iterator[Glue | Slice]:
     """Cut the array found under `keys` (() = the document itself is the array) into its elements; all else is glue.
 
-    If the document (or what stands under `keys`) is an object instead of an array, that object is the one slice, with
-    where "". `limit`: bytes of the largest element that will be decoded; a larger one is cut but damaged ("too large").
-    `window`: bytes read at a time. Memory is bounded by the largest element, not by the file. The concatenation of all
+    If the document (or what stands under `keys`) is an object instead of an array, that object is a slice with where "",
+    and what follows the document (JSON lines, files put one behind the other) is read as further elements. `limit`: bytes
+    of the largest element that will be decoded; a larger one is cut but damaged ("too large"). `window`: bytes read at a
+    time. Memory is bounded by the largest element, not by the file. The concatenation of all
     pieces is the stream, byte for byte, whatever the bytes are; nothing is raised for bad content.
     """
     return _pieces(Window(stream, window), path, kind, keys, limit)
@@ -187,6 +188,8 @@ def _pieces(view: Window, path: str, kind: str, keys: tuple[str, ...], limit: in
         cutter = _Cutter(view, path, kind, limit)
         if view.peek() == "{":
             yield cutter.element("", "}")
+            if not keys:
+                yield from cutter.elements("", to_the_end=True, first=1)
         elif view.peek() == "[":
             yield Glue(view.take(view.pos + 1))
             yield from cutter.elements(".".join(keys), to_the_end=not keys)
@@ -202,13 +205,13 @@ class _Cutter:
         self._decoder = _Decoder()
         self._caution = 0
 
-    def elements(self, prefix: str, *, to_the_end: bool) -> Iterator[Glue | Slice]:
-        """The elements of the array whose bracket was taken, up to its closing bracket.
+    def elements(self, prefix: str, *, to_the_end: bool, first: int = 0) -> Iterator[Glue | Slice]:
+        """The elements of the array whose bracket was taken, up to its closing bracket. first: the number of the first one.
 
         A missing comma does not matter. `to_the_end`: what follows the array is read as further elements, so that neither
         a stray bracket nor rubbish at the end of a file hides anything.
         """
-        view, index = self._view, 0
+        view, index = self._view, first
         while True:
             if between := view.take_between(commas=True):
                 yield Glue(between)

@@ -274,6 +274,25 @@ def test_ctrl_c_is_130(filled: Desk) -> None:
 # --- consoles ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a place without room")
+def test_a_full_disk_says_so(desk: Desk) -> None:
+    """It was "a file: No space left on device", with the advice to look at the path."""
+    with Path("/dev/full").open("wb") as full:
+        command = [*PROGRAM, "formats"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=desk.environment, timeout=60, check=False)
+    assert done.returncode != 0
+    assert done.stderr.decode().splitlines()[:2] == [
+        "souviens: what was to be written: the disk is full",
+        "next: free some space and run the command again",
+    ]
+
+
+def test_a_closed_output_is_no_crash(desk: Desk) -> None:
+    command = [sys.executable, "-c", "import os, sys; os.close(1); os.execv(sys.executable, sys.argv[1:])", *PROGRAM, "formats"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, env=desk.environment, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii", "cp932"])
 @pytest.mark.parametrize("arguments", [["list"], ["show", "c-b"], ["recall", "café", "京都"], ["show", "c-zz"]], ids=str)
 def test_no_console_can_make_it_crash(filled: Desk, encoding: str, arguments: list[str]) -> None:

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from souviens.canon import epoch
 from souviens.delivery import open_delivery
 from souviens.formats import Chosen, Place, Reader, librechat
 from souviens.formats.librechat.read import NO_PARENT
@@ -225,6 +226,18 @@ def test_the_tide_comes_back() -> None:
     gone = lost(written)
     assert (gone["message"], gone["message_boundary"], gone["attachment_bytes"], gone["topic"]) == (2, 3, 1, 1)
     assert "time_fraction" not in gone
+
+
+@pytest.mark.parametrize(("tip", "gone"), [("m-2", 1), ("m-3", 0), ("m-1", 1), (None, 0)])
+def test_the_branch_last_shown_is_named_as_lost_where_another_is_opened(tip: str | None, gone: int) -> None:
+    """A LibreChat file says nothing of it: of siblings the newest is shown. A source that does not say it either loses nothing."""
+    messages = (
+        said("m-1", None, "user", Text("a"), time=epoch(1)),
+        said("m-2", "m-1", "assistant", Text("b"), time=epoch(2)),
+        said("m-3", "m-1", "assistant", Text("c"), time=epoch(3), order=1),
+    )
+    written = librechat.write(Chosen((Conversation("c-1", "chatgpt", None, Head("t", tip=tip), messages),)))
+    assert lost(written)["active_branch"] == gone
 
 
 def test_an_unknown_time_never_pushes_known_ones_to_the_day_of_the_import() -> None:

@@ -238,6 +238,16 @@ def test_lmstudio_an_unknown_time_is_zero_never_now(tmp_path: Path) -> None:
     assert read_of(tmp_path, json.loads(data)).head.created.unknown == "zero"
 
 
+def test_lmstudio_chats_of_one_name_or_one_moment_are_not_taken_for_one(tmp_path: Path) -> None:
+    """Undated chats of one name, and chats of one millisecond in two folders, were one conversation when they were read again."""
+    heads = [Head("t"), Head("t"), Head("t", epoch(1_700_000_000)), Head("t", epoch(1_700_000_000), project="t-sea")]
+    talks = tuple(
+        Conversation(f"c-{n}", "x", None, head, (said(f"m-{n}", None, "user", Text("a")),)) for n, head in enumerate(heads)
+    )
+    found = readings(put(lmstudio.write(Chosen(talks, topics=(SEA,))), tmp_path)).values()
+    assert len({conversation.id for reading in found for conversation in reading.conversations}) == len(talks)
+
+
 def test_lmstudio_files_bear_safe_names() -> None:
     names = ["../../etc", "CON", "con", "nul.txt", " . ", "", "Ünïcode\u0301", "a\x00b", "x" * 300, "same", "SAME"]
     topics = tuple(Topic(f"t-{n}", "project", name) for n, name in enumerate(names))

@@ -351,6 +351,7 @@ def test_the_active_path_is_what_is_written(writer: Json) -> None:
     )
     talk = Conversation("c-1", "x", None, Head("t", tip="m-2"), messages)
     text = json.dumps(lines(written := writer.write(Chosen((talk,)))))
+    assert lost(written)["title"] == 1
     assert "Kept" in text and "Yes." in text and "No." not in text
     assert {loss.reason for loss in written.lost if loss.kind == "message"} == {
         "a node without a message",

@@ -57,6 +57,17 @@ def test_mistral_other_arrays_of_messages_are_refused(tmp_path: Path, name: str)
         assert mistral.identify(delivery) is None
 
 
+def test_mistral_a_chat_that_says_less_than_those_beside_it_is_read(tmp_path: Path) -> None:
+    """It was kept as a file nobody looks into, and the receipt did not say so. What was uploaded to a chat stays a file."""
+    message = {"id": "m", "chatId": "c", "version": 0, "role": "user", "content": "a", "createdAt": "2026-01-01T00:00:00Z"}
+    slim = [{"id": "n", "chatId": "d", "role": "user", "content": "b", "createdAt": "2026-01-01T00:00:00Z"}]
+    (tmp_path / "chat-c-files").mkdir()
+    written(tmp_path, [message], "chat-c.json")
+    written(tmp_path, slim, "chat-d.json")
+    written(tmp_path / "chat-c-files", slim, "upload.json")
+    assert sorted(c.provider_id or "" for c in conversations(tmp_path)) == ["c", "d"]
+
+
 def test_mistral_a_zip_a_folder_and_a_file_read_the_same(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
         for path in sorted(EXPORT.rglob("*")):

@@ -149,6 +149,14 @@ def test_items_without_words_do_not_hide_the_answer() -> None:
     assert message.parts[1] == Text("Yes.")
 
 
+@pytest.mark.parametrize("kind", ["output_text", "reasoning_text"])
+def test_thoughts_of_the_client_and_of_the_responses_api_have_their_words(kind: str) -> None:
+    item = {"type": "reasoning", "id": "r", "content": [{"type": kind, "text": "hm"}], "summary": []}
+    said = {"id": "a", "role": "assistant", "content": "Yes.", "output": [item]}
+    (message,) = read(tree(said)).messages
+    assert isinstance(message.parts[0], Reasoning) and message.parts[0].text == "hm"
+
+
 def test_reasoning_and_tools_shown_in_older_content_are_parts() -> None:
     answer = messages(chats("export")["Resin bees"])["a3"]
     thought, call, result, words = answer.parts

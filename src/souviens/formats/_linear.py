@@ -93,6 +93,7 @@ def write_lines(chosen: Chosen, file: str, takes: Takes, line: Line) -> Written:
             account.lose("conversation", "nothing on its active path has a place there")
             continue
         account.carry("conversation")
+        account.lose("title", "a list of messages has no title", int(bool(conversation.head.title)))
         turns_of = Counter(id for turn in written for id in dict.fromkeys(turn.messages))
         account.carry("message", len(turns_of))
         account.lose("message_split", "a tool's result is a message of its own there", turns_of.total() - len(turns_of))

@@ -57,12 +57,19 @@ def _is_message(value: Json) -> bool:
     return "contentChunks" in value or ("content" in value and bool({"version", "reaction"} & value.keys()))
 
 
+def _is_alike(entry: Entry, seen: Peek) -> bool:
+    """Whether a file beside Le Chat's chats is one too, though its messages say less: not one that was uploaded to a chat."""
+    if seen.look != "array" or not isinstance(seen.sample, list) or _chat_of(entry):
+        return False
+    return any(isinstance(item, dict) and isinstance(item.get("chatId"), str) and "role" in item for item in seen.sample)
+
+
 def plan(delivery: Delivery) -> dict[str, Treatment]:
     """Chats are cut, an account is withheld, uploads are kept."""
     found: dict[str, Treatment] = {}
     for entry in delivery.entries:
         seen = delivery.peek(entry)
-        if _is_chat(seen):
+        if _is_chat(seen) or _is_alike(entry, seen):
             found[entry.name] = "cut"
         elif seen.has("email") and not _chat_of(entry):
             found[entry.name] = "withhold"

@@ -7,6 +7,7 @@ success, 130 for Ctrl-C.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -116,7 +117,8 @@ def main() -> None:
 def _prepare() -> None:
     """Consoles that cannot show every character must not crash; numpy beside onnxruntime wants one thread (docs/decisions/0005)."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are TextIOWrapper in a program
+        if stream is not None:  # the shell closed it: `souviens list >&-`
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are TextIOWrapper in a program
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
@@ -139,6 +141,9 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return invocation.fail(Cancelled("cancelled", next="run it again: what was finished is kept"))
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            place = error.filename or "what was to be written"
+            return invocation.fail(SouviensError(f"{place}: the disk is full", next="free some space and run the command again"))
         what = f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}"
         kind = NotPermitted if isinstance(error, PermissionError) else SouviensError
         return invocation.fail(kind(what, next="check that the path is there, and yours to use"))

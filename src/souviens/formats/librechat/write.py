@@ -52,6 +52,7 @@ CANNOT = (
     "hidden and system messages",
     "the bytes of attachments",
     "the times of a chat itself (LibreChat takes its first message's)",
+    "which branch was last shown (LibreChat opens the newest)",
     "memories and projects",
     "unknown fields of the provider",
 )
@@ -127,6 +128,8 @@ class _Chat:
             stand_in="written as the time of the message before it, or of the conversation: LibreChat would write now",
             none="LibreChat gives a message without a time that of its import",
         )
+        if head.tip is not None and _opened(self.turns.all) != self.turns.path:
+            self.account.lose("active_branch", "of several versions of a message LibreChat opens the newest")
         models = [turn.model for turn in self.turns.all if turn.role == "assistant" and turn.model]
         model = head.model or (models[0] if models else None)
         self.account.carry("conversation")
@@ -187,6 +190,16 @@ class _Chat:
             return ""
         self.account.carry("author", sum(message.author == name for message in turn.messages if name))
         return name
+
+
+def _opened(turns: list[Turn]) -> list[Turn]:
+    """The path LibreChat opens: of siblings the newest, of several without a time the last."""
+    path: list[Turn] = []
+    below = [turn for turn in turns if turn.above is None]
+    while below:
+        path.append(max(enumerate(below), key=lambda place: (place[1].us is None, place[1].us or 0, place[0]))[1])
+        below = path[-1].below
+    return path
 
 
 def _tree(messages: list[dict[str, Json]]) -> list[dict[str, Json]] | None:

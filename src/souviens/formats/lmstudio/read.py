@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Set
 from decimal import Decimal
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import Citation, Head, Json, Opaque, Part, Reading, Reasoning, Text, ToolCall, ToolResult, Topic, Treatment
 
 PROVIDER = "lmstudio"
+_NUMBER = re.compile(r"(?:.*/)?(\d+)\.conversation\.json")
 _MS = 1000
 _OWN = {"clientInput", "lastUsedModel", "perChatPredictionConfig", "usePerChatPredictionConfig"}  # keys of a chat without messages
 _PRIVATE = {".internal", "credentials"}  # folders of LM Studio's that hold logins
@@ -92,9 +94,13 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place]:
 
 
 def _identify(slice: Slice) -> Identity:
-    """By the moment it was made, after which LM Studio names its file. Its name is given later, and can be changed."""
+    """By the moment it was made, after which LM Studio names its file; by the file's number where that is not known. Its name is
+    given later, can be changed, and several may bear it."""
     value = loaded(slice).value
     words = [str(value[key]) for key in ("createdAt", "name") if value.get(key) and isinstance(value[key], (int, Decimal, str))]
+    number = _NUMBER.fullmatch(slice.path)
+    if number and not value.get("createdAt"):
+        return Identity(None, (f"file {number[1]}",))
     return Identity(None, tuple(words[:1]))
 
 

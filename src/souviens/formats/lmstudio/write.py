@@ -57,12 +57,16 @@ def write(chosen: Chosen) -> Written:
     account = Account(chosen)
     folders = _folders(chosen)
     files: dict[str, bytes] = {}
+    numbers: set[int] = set()
     for conversation in chosen.conversations:
         folder = folders.get(conversation.head.project or "", "")
         number = _number(conversation)
-        while (path := f"conversations/{folder}{number:013d}.conversation.json") in files:
+        while number in numbers:  # in any folder: it is what a chat is known by
             number += 1
-        files[path] = pretty(_Chat(conversation, number, account).value()).encode()
+        numbers.add(number)
+        files[f"conversations/{folder}{number:013d}.conversation.json"] = pretty(
+            _Chat(conversation, number, account).value()
+        ).encode()
     account.carry("topic", len({c.head.project for c in chosen.conversations if c.head.project in folders}))
     return account.written(
         files,

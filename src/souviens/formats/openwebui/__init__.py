@@ -25,7 +25,7 @@ from souviens.records import Json, Reading
 
 NAME = "openwebui"
 TITLE = "Open WebUI chats"
-READER = 2
+READER = 3
 SUPPORT = "samples"
 WORDS = {
     "message": "text",
@@ -33,6 +33,7 @@ WORDS = {
     "function_call": "tool_call",
     "function_call_output": "tool_result",
     "input_text": "tool_result",
+    "reasoning_text": "reasoning",
     "summary_text": "reasoning",
 }
 GUIDE = Guide(

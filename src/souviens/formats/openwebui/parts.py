@@ -22,6 +22,7 @@ _TAG = re.compile(r"<(/?)details\b([^>]*)>")
 _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 _SUMMARY = re.compile(r"\s*<summary>(.*?)</summary>\n?", re.DOTALL)
 _HELD = ("file", "image", "audio", "video", "doc", "text", "web", "web_search")  # types of `files` that are files
+_THOUGHTS = ("output_text", "reasoning_text")  # types of the pieces of a thought: of Open WebUI's own making, of the Responses API
 
 
 def said(fields: Fields, desk: Desk) -> list[Part]:
@@ -89,17 +90,17 @@ def _message(fields: Fields, desk: Desk) -> list[Part]:
 def _reasoning(fields: Fields) -> list[Part]:
     """Thoughts: pieces of `content`, and of `summary` beside them."""
     fields.drop("type", "reasoning")
-    texts, summaries = _pieces(fields, "content", "output_text"), _pieces(fields, "summary", "summary_text")
+    texts, summaries = _pieces(fields, "content", *_THOUGHTS), _pieces(fields, "summary", "summary_text")
     thoughts: list[Part] = [Reasoning(text, summary) for text, summary in zip_longest(texts, summaries, fillvalue="")]
     first = thoughts[0] if thoughts else Reasoning("")
     return [Reasoning(first.text, first.summary, fields.left), *thoughts[1:]] if isinstance(first, Reasoning) else thoughts
 
 
-def _pieces(fields: Fields, key: str, kind: str) -> list[str]:
+def _pieces(fields: Fields, key: str, *kinds: str) -> list[str]:
     """The texts of a list of typed pieces, taken if it holds nothing else."""
     held = fields.left.get(key)
     pieces = held if isinstance(held, list) else []
-    if any(not isinstance(p, dict) or p.keys() != {"type", "text"} or p["type"] != kind for p in pieces):
+    if any(not isinstance(p, dict) or p.keys() != {"type", "text"} or p["type"] not in kinds for p in pieces):
         return []
     if any(not isinstance(p["text"], str) for p in pieces):
         return []
