@@ -16,13 +16,13 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="a tenth of the size: to see that all of it runs")
     arguments = parser.parse_args()
-    size, kills, messages = ("100", "25", "8") if arguments.quick else ("1000", "500", "86")
+    size, kills, messages = ("100", "25", "10000") if arguments.quick else ("1000", "500", "100000")
     runs = (
         ["bench.accounting"],
         ["bench.corpus", "tests/formats"],
         ["bench.readers", "--megabytes", "10" if arguments.quick else "100"],
         ["bench.intake", "--megabytes", size],
-        ["bench.speed", "--encoder", str(arguments.encoder), "--megabytes", messages],
+        ["bench.speed", "--encoder", str(arguments.encoder), "--messages", messages],
         ["bench.recall", "--encoder", str(arguments.encoder), "--flat"],
         ["bench.continuity", "--encoder", str(arguments.encoder)],
         ["bench.erasure"],

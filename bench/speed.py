@@ -1,6 +1,10 @@
-"""How long a question takes: recall over 100,000 messages, encrypted, encoder included; and how long the command takes to start.
+"""How long a question takes, in how much memory, and what that costs: recall over a vault of any size, encrypted, encoder included.
 
-python -m bench.speed --encoder FOLDER [--megabytes 140] [--vault KEPT]
+    python -m bench.speed --encoder FOLDER [--messages 100000] [--drawn] [--vault KEPT] [--json]
+
+Prints the milliseconds of 200 natural questions, the memory of the process that asks them, bytes of index, what 10,000 more
+messages cost beside what they cost an empty vault, how fast texts are embedded beside bare onnxruntime, and how long the command
+takes to start. --drawn: made-up vectors (see `bench.growth.Drawn`), which a million messages need.
 """
 
 from __future__ import annotations
@@ -8,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -15,48 +21,100 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import synthetic
+import numpy as np
+
+from bench import growth, synthetic
 from souviens import encode, recall, vault
-from souviens.errors import NoVault
+from souviens.encode.local import MODEL, VOCABULARY, onnx_forward, read_vocabulary
+from souviens.encode.wordpiece import WordPiece
 from souviens.port import indexing
-from souviens.port.intake import take_in
 from souviens.vault import Vault, keys
 
 QUESTIONS = 200
-WORDS = (15, 60)  # of a person's turn and a model's: embedding 100,000 longer ones would take this machine an hour
+MORE = 10_000  # messages that are added
+EMBEDDED = 600  # texts that are embedded, by us and by bare onnxruntime
+TURNS = 3  # each of what is compared is measured so often, in turn
 
 
-def prepared(folder: Path, key_file: Path, megabytes: float, encoder: encode.Encoder) -> Vault:
-    """A vault of synthetic conversations with vectors, made if it is not there."""
-    try:
-        made = vault.unlock(folder, [keys.read_key_file(key_file)])
-    except (NoVault, keys.WrongKey):
-        credential = keys.new_key_file(key_file)
-        made = vault.create(folder, {"key": credential}, "2026-01-01T00:00:00Z", os.urandom(32))
-        with tempfile.TemporaryDirectory() as scratch:
-            source = Path(scratch) / "conversations.json"
-            synthetic.write(source, megabytes, words=WORDS)
-            take_in(made, source)
-    indexing.embed(made, encoder)
-    return made
-
-
-def questions(made: Vault, encoder: encode.Encoder) -> dict[str, float]:
-    """Milliseconds a question, over `QUESTIONS` natural questions of 8 words or more with stop words."""
-    asked = list(synthetic.questions(synthetic.Texts(), QUESTIONS + 10))
-    assert all(len(question.split()) >= 8 for question in asked)
+def asked(made: Vault, encoder: encode.Encoder) -> dict[str, float]:
+    """Milliseconds a question, over `QUESTIONS` natural questions of 8 words or more with stop words; the peak of this process's
+    memory."""
+    questions = list(synthetic.questions(synthetic.Texts(), QUESTIONS + 10))
+    assert all(len(question.split()) >= 8 for question in questions)
     times = []
     with indexing.open_index(made) as index:
-        messages = int(index.layout().size)
-        for n, question in enumerate(asked):
+        layout = index.layout()
+        for n, question in enumerate(questions):
             started = time.perf_counter()
             found = recall.ask(question, 10, store=made.store, index=index, encoder=encoder)
             if n >= 10:  # the first ones fill the caches of a process that goes on
                 times.append(1000 * (time.perf_counter() - started))
             assert len(found.items) == 10, question
             assert found.encoder == encoder.id
+        size, text = layout.size, int(layout.lengths.sum())
     times.sort()
-    return {"messages": messages, "p50_ms": statistics.median(times), "p95_ms": times[int(0.95 * len(times))], "max_ms": times[-1]}
+    return {
+        "messages": size,
+        "p50_ms": statistics.median(times),
+        "p95_ms": times[int(0.95 * len(times))],
+        "max_ms": times[-1],
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "text_bytes": text,
+        "index_bytes": sum(file.stat().st_size for file in made.folder.glob("index-*.db*")),
+    }
+
+
+def apart(home: Path, encoder: Path) -> dict[str, float]:
+    """`asked` in a process of its own, whose memory holds nothing else."""
+    command = [sys.executable, "-m", "bench.speed", "--encoder", str(encoder), "--vault", str(home), "--ask"]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def added(home: Path, encoder: encode.Encoder) -> dict[str, float]:
+    """Seconds until words, and until vectors, find 10,000 more messages: in a copy of the vault, and in an empty one."""
+    drawn = growth.Drawn(encoder)
+    first = 10_000_000  # conversations that no vault here has
+    with tempfile.TemporaryDirectory(dir=home) as scratch:
+        copy, key = Path(scratch) / "large", keys.read_key_file(home / "key")
+        shutil.copytree(home / "vault", copy)
+        with vault.unlock(copy, [key]) as large, growth.empty(Path(scratch) / "empty", Path(scratch) / "key") as small:
+            into = {"large": large, "empty": small}
+            words = {name: growth.grow(made, MORE, first=first) for name, made in into.items()}
+            vectors = {name: growth.embed(made, drawn) for name, made in into.items()}
+    return {f"add_{name}_s": words[name] + vectors[name] for name in into} | {
+        "add_ratio": sum((words["large"], vectors["large"])) / sum((words["empty"], vectors["empty"]))
+    }
+
+
+def embedding(encoder: encode.Encoder, folder: Path) -> dict[str, float]:
+    """Texts a second through our encoder, and through bare onnxruntime given their token ids, one thread each core, in turn."""
+    texts = synthetic.Texts(3)
+    sample = [texts.text(growth.WORDS[n % 2]) for n in range(EMBEDDED)]
+    tokens = WordPiece(read_vocabulary(folder / VOCABULARY))
+    ids = [tokens.ids(text) for text in sample]
+    run = onnx_forward(folder / MODEL)
+    ours, bare = [], []
+    for _ in range(TURNS):
+        started = time.perf_counter()
+        encoder.encode(sample)
+        ours.append(time.perf_counter() - started)
+        bare.append(_bare(run, ids))
+    return {
+        "embed_per_s": EMBEDDED / min(ours),
+        "onnxruntime_per_s": EMBEDDED / min(bare),
+        "embed_ratio": min(bare) / min(ours),
+    }
+
+
+def _bare(run: encode.local.Forward, ids: list[list[int]]) -> float:
+    """Seconds of the model alone, one thread each core as ours has."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        np.array(list(pool.map(run, ids)))
+    return time.perf_counter() - started
 
 
 def cold(folder: Path, key_file: Path, encoder: Path) -> dict[str, float]:
@@ -65,11 +123,11 @@ def cold(folder: Path, key_file: Path, encoder: Path) -> dict[str, float]:
     environment.pop("SOUVIENS_PASSPHRASE", None)
     command = [str(Path(sys.executable).with_name("souviens"))]
 
-    def seconds(*arguments: str, **more: str) -> float:
+    def seconds(*arguments: str) -> float:
         taken = []
         for _ in range(7):
             started = time.perf_counter()
-            subprocess.run([*command, *arguments], env={**environment, **more}, check=True, capture_output=True)
+            subprocess.run([*command, *arguments], env=environment, check=True, capture_output=True)
             taken.append(time.perf_counter() - started)
         return statistics.median(taken)
 
@@ -88,33 +146,45 @@ def _kdf() -> float:
     return time.perf_counter() - started
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--encoder", type=Path, required=True)
-    parser.add_argument("--megabytes", type=float, default=86, help="of source; 86 make some 100,000 messages")
-    parser.add_argument("--vault", type=Path, help="keep the vault here and use it again")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    encoder = encode.find(arguments.encoder)
-    if encoder is None:
-        sys.exit(f"no encoder in {arguments.encoder}: make encoder")
-    with tempfile.TemporaryDirectory() as scratch:
-        home = arguments.vault or Path(scratch) / "home"
-        home.mkdir(parents=True, exist_ok=True)
-        with prepared(home / "vault", home / "key", arguments.megabytes, encoder) as made:
-            figures = questions(made, encoder)
-        figures |= cold(home / "vault", home / "key", arguments.encoder)
-    if arguments.json:
-        print(json.dumps(figures))
-        return
-    print(
+def told(figures: dict[str, float]) -> str:
+    a_message = figures["index_bytes"] / figures["messages"]
+    allowed = (1.5 * figures["text_bytes"] + 800 * figures["messages"]) / figures["messages"]
+    return (
         f"recall: {figures['messages']:.0f} units, encrypted, encoder included, {QUESTIONS} questions: "
-        f"p50 {figures['p50_ms']:.1f} ms, p95 {figures['p95_ms']:.1f} ms, max {figures['max_ms']:.1f} ms"
-    )
-    print(
+        f"p50 {figures['p50_ms']:.1f} ms, p95 {figures['p95_ms']:.1f} ms, max {figures['max_ms']:.1f} ms; memory at its peak {figures['peak_mb']:.0f} MB\n"
+        f"index: {a_message:.0f} bytes a message (bar: 1.5 x its text + 800 = {allowed:.0f})\n"
+        f"{MORE} messages more, words and vectors: {figures['add_large_s']:.1f} s, into an empty vault "
+        f"{figures['add_empty_s']:.1f} s: {figures['add_ratio']:.2f} x (bar 1.5)\n"
+        f"embedding: {figures['embed_per_s']:.0f} texts a second, bare onnxruntime {figures['onnxruntime_per_s']:.0f}: "
+        f"{figures['embed_ratio']:.2f} (bar 0.9)\n"
         f"start: souviens --help {figures['help_s']:.2f} s; cold recall with a key file {figures['recall_s']:.2f} s "
         f"(a passphrase adds {figures['kdf_s']:.2f} s)"
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--encoder", type=Path, required=True)
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--drawn", action="store_true", help="made-up vectors: what they say does not change how long it takes")
+    parser.add_argument("--vault", type=Path, help="keep the vault in this folder and use it again")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--ask", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    encoder = encode.find(chosen.encoder)
+    if encoder is None:
+        sys.exit(f"no encoder in {chosen.encoder}: make encoder")
+    with tempfile.TemporaryDirectory() as scratch:
+        home = chosen.vault or Path(scratch) / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        if chosen.ask:
+            with vault.unlock(home / "vault", [keys.read_key_file(home / "key")]) as made:
+                print(json.dumps(asked(made, encoder)))
+            return
+        growth.prepared(home / "vault", home / "key", chosen.messages, growth.Drawn(encoder) if chosen.drawn else encoder).close()
+        figures = apart(home, chosen.encoder) | added(home, encoder) | embedding(encoder, chosen.encoder)
+        figures |= cold(home / "vault", home / "key", chosen.encoder)
+    print(json.dumps(figures) if chosen.json else told(figures))
 
 
 if __name__ == "__main__":

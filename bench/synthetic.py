@@ -113,16 +113,18 @@ def conversation(texts: Texts, number: int, messages: int = 30, words: tuple[int
     }
 
 
-def write(path: Path, megabytes: float, *, seed: int = 1, messages: int = 30, words: tuple[int, int] = (40, 220)) -> int:
-    """Write a conversations.json of about that size; the number of messages in it (roots not counted)."""
+def write(
+    path: Path, megabytes: float, *, seed: int = 1, messages: int = 30, words: tuple[int, int] = (40, 220), first: int = 0
+) -> int:
+    """Write a conversations.json of about that size, numbered from `first` on; the number of messages in it (roots not counted)."""
     texts = Texts(seed)
     size = count = 0
     with path.open("w", encoding="ascii") as file:
         file.write("[")
-        for number in itertools.count():
+        for number in itertools.count(first):
             if size >= megabytes * 1e6:
                 break
-            data = ("," if number else "") + json.dumps(conversation(texts, number, messages, words))
+            data = ("," if size else "") + json.dumps(conversation(texts, number, messages, words))
             file.write(data)
             size += len(data)
             count += messages
