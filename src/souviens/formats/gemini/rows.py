@@ -73,7 +73,8 @@ def _grouped(pieces: Iterable[Glue | Slice], kind: str) -> Iterator[Glue | Slice
                 yield piece
             continue
         row = piece.value
-        of = of_conversation(row, common) if isinstance(row, dict) and _is_clean(piece) and is_gemini(row) else None
+        is_ours = isinstance(row, pages.PageRow) or (isinstance(row, dict) and is_gemini(row))
+        of = of_conversation(row, common) if is_ours and _is_clean(piece) else None
         if held and (of is None or of != common or size > _MOST):
             yield from _run(held, between, kind)
             held, between, size = [], [], 0
@@ -113,15 +114,15 @@ def _run(held: list[Slice], between: list[bytes], kind: str) -> Iterator[Glue | 
 def opened(slice: Slice) -> Run:
     """The rows of a slice: of a run, a row, or a cell of a page."""
     if slice.kind == "cell":
-        row = slice.value if isinstance(slice.value, dict) else pages.row_of(slice.data)
-        return Run(Slice(slice.kind, slice.path, slice.where, slice.data, row, Flaws()), [row], [pages.room_of(slice.data)])
+        row = slice.value if isinstance(slice.value, pages.PageRow) else pages.row_of(slice.data)
+        return Run(Slice(slice.kind, slice.path, slice.where, slice.data, row, Flaws()), [row], [pages.room_of(row)])
     if slice.kind == CELLS:
         value = slice.value
         if not isinstance(value, Joined):
             cells = [data for _, data in pages.rows_in(slice.data)]
             value = Joined(list(map(pages.row_of, cells)), cells)
         slice = Slice(slice.kind, slice.path, slice.where, slice.data, value, Flaws())
-        return Run(slice, value[ROWS], list(map(pages.room_of, value.pieces)))
+        return Run(slice, value[ROWS], list(map(pages.room_of, value[ROWS])))
     if slice.kind != RUN:
         slice = loaded(slice)
         return Run(slice, [slice.value], [_room(slice.data)]) if isinstance(slice.value, dict) else Run(slice, [], [])
