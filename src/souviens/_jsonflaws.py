@@ -25,12 +25,14 @@ _ESCAPE = re.compile(_ESCAPE_PATTERN, re.DOTALL)
 _ESCAPE_BYTES = re.compile(_ESCAPE_PATTERN.encode(), re.DOTALL)
 # A high half without its low one, or a low half without its high one. All begin with the same literal, for speed.
 _HALF = re.compile(rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F])", re.DOTALL)
+_ANY_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _TOKEN = re.compile(r'[ \t\n\r,:]*([\[\]{}"]|[^ \t\n\r,:\[\]{}"]+)')
 
 
 def has_lone_surrogate(data: bytes) -> bool:
-    if b"\\u" not in data or (b"\\ud" not in data and b"\\uD" not in data):
+    # Measured, a KiB: `in` needs 0.01 us for one byte, 1.1 us for two and 0.8 us for three, the pattern 0.4 us.
+    if b"\\" not in data or not _ANY_HALF.search(data):
         return False
     # Walking every escape costs much on a file full of emoji; it is needed only if a half stands alone or an escaped
     # backslash before one makes halves look paired.

@@ -63,7 +63,10 @@ class Window:
 
     def take_between(self, *, commas: bool) -> bytes:
         """White space (and commas) up to the next thing."""
-        taken, pattern = b"", _BETWEEN if commas else _SPACES
+        pattern = _BETWEEN if commas else _SPACES
+        if (end := _end(pattern, self.text, self.pos)) < len(self.text):
+            return self.take(end)
+        taken = b""
         while self.peek():
             end = _end(pattern, self.text, self.pos)
             at_edge = end == len(self.text)

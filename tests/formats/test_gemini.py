@@ -15,6 +15,7 @@ from souviens.canon import utc
 from souviens.delivery import open_delivery
 from souviens.formats import gemini
 from souviens.formats.gemini import activity, markup, moments, pages
+from souviens.formats.gemini.rows import cut_rows, opened
 from souviens.jsonspan import Slice
 from souviens.port.erasing import erase
 from souviens.port.giving import give_back
@@ -96,6 +97,53 @@ def test_a_page_is_told_by_its_header_cell_not_by_what_is_in_it(tmp_path: Path) 
     youtube = youtube.replace("Gemini-Apps", "YouTube").replace('header-cell mdl-cell mdl-cell--12-col"></p>', "")
     with open_delivery(write(tmp_path / "MyActivity.html", youtube.replace(APP, "https://x.example/").encode())) as delivery:
         assert gemini.identify(delivery) is None
+
+
+# --- quick ways, and what they must be equal to -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("upward", [False, True])
+def test_plain_rows_read_as_the_general_reader_reads_them(tmp_path: Path, upward: bool) -> None:
+    link = linked("abcdef0123456789")
+    rows = [
+        row("Prompted one", "2026-05-06T07:08:09.000Z", "<p>a &amp; b</p>", **link),
+        row("Created a gem", "no time", **link),
+        row("Prompted one", "2026-05-06T07:08:09.000Z", "<p>again</p>", **link),
+        row("Something in another language", "2026-05-06T07:08:07Z", "<ul><li>x</li></ul>", **link),
+        {**row("Prompted ", "2026-05-06T07:08:06Z", **link), "safeHtmlItem": [{"html": "<p>1</p>"}, {"words": 2}]},
+        {**row("Prompted two", "2026-05-06T07:08:05Z", **link), "safeHtmlItem": []},
+    ]
+    with write(tmp_path / "MyActivity.json", rows).open("rb") as stream:
+        (slice,) = [piece for piece in cut_rows(stream, "") if isinstance(piece, Slice)]
+    run = opened(slice)
+    assert activity.read(run, {}, upward) == activity.dialogue(run, upward).read(run.slice, {})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("<br></p></div>", "<br></p></div>\n"),
+        ("</div>", ""),
+        ("</div>", "</div></div>"),
+        ("<p>A week", "<div><p>A week"),
+        ("covered", "</div><div>covered"),
+        ("covered", "<divide>covered</divide>"),
+        ('<div class="mdl-grid"><div', '<div class="mdl-grid"></div><div'),
+        (" mdl-typography--text-right", ""),
+        ('"header-cell', '"no-cell'),
+    ],
+)
+def test_rows_with_the_same_markup_are_found_as_if_each_div_were_followed(
+    monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    page = (CASES / "page.html").read_text(encoding="utf-8")
+    begin = page.index('<div class="outer-cell')
+    first = page[begin : page.index('<div class="outer-cell', begin + 1)]
+    changed = page.replace(first, first * 2 + first.replace(old, new, 1) * 2 + first).encode()
+    quick = list(pages.cut_page(io.BytesIO(changed), ""))
+    monkeypatch.setattr(pages, "_frame_of", lambda piece: None)
+    assert list(pages.cut_page(io.BytesIO(changed), "")) == quick
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Gemini: what Google Takeout gives out of it. Takeout knows no chats, only what an account did and when (My Activity).
 
-    activity.py    rows of My Activity, and which came before which
+    activity.py    rows of My Activity, and what they say
+    chain.py       which of them came before which
     rows.py        which of them are one slice, and what an erasure blanks
     pages.py       My Activity as HTML, which is what Takeout writes unless it is asked for JSON
     workspace.py   Gemini in Gmail, Docs and Sheets: conversations
@@ -26,8 +27,9 @@ from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide, Locations, Place
 from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8
-from souviens.formats.gemini import activity, gems, pages, rows, workspace
-from souviens.formats.gemini.activity import ANSWER, PROMPT, Chain, Run
+from souviens.formats.gemini import activity, chain, gems, pages, rows, workspace
+from souviens.formats.gemini.activity import ANSWER, PROMPT, Run
+from souviens.formats.gemini.chain import Chain
 from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import Json, Reading, Treatment
 
@@ -100,19 +102,18 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
 
 def sidecars(delivery: Delivery) -> dict[str, Json]:
     """Which run of rows came before which, and the names of all files, for attachments."""
-    chain = _chain(delivery, lambda run: [run])
-    return {"chain": chain, "files": frozenset(entry.name for entry in delivery.entries)}
+    return {"chain": _chain(delivery, lambda run: [run]), "files": frozenset(entry.name for entry in delivery.entries)}
 
 
 def _chain(delivery: Delivery, links: Callable[[Run], list[Run]]) -> Chain:
     """The chain of what `links` makes of each run."""
-    chain = Chain(lambda: _chain(delivery, activity.apart))
+    found = Chain(lambda: _chain(delivery, chain.apart))
     for entry in delivery.entries:
         if _kind(entry, delivery.peek(entry)) in ("rows", "page"):
             slices = (piece for piece in cut(entry) if isinstance(piece, Slice))
-            found = (one for piece in slices for one in links(rows.opened(piece)))
-            chain.add(link for one in found if (link := activity.link_of(one)))
-    return chain.closed()
+            runs = (run for piece in slices for run in links(rows.opened(piece)))
+            found.add(link for run in runs if (link := chain.link_of(run)))
+    return found.closed()
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
@@ -141,7 +142,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         return workspace.CONVERSATIONS.read(slice, sidecars)
     if slice.kind in ("cell", rows.CELLS) and not rows.is_utf8(slice.data):
         return refused(slice, NOT_UTF8)
-    return activity.read(rows.opened(slice), sidecars)
+    return chain.read(rows.opened(slice), sidecars)
 
 
 def locations(slice: Slice) -> Locations:

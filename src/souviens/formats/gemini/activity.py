@@ -2,8 +2,7 @@
 
 A row names its conversation by a link, or not at all; then it is a conversation of its own. Rows of one conversation that stand
 together and say the same of it are a slice, a `Run`; the vault makes one conversation of its runs. Nothing in a row says which row
-came before it: the order of the file does, which is newest first, and the conversation's `extra` says so under "graph". `Chain`
-holds which run came before which.
+came before it: the order of the file does, which is newest first (chain.py).
 
 A prompt and its answer are messages of their own, so each can be erased by itself. Their ids are therefore not made of their words
 but of what an erasure leaves: the time of the row and the room its title takes.
@@ -11,23 +10,21 @@ but of what an erasure leaves: the time of the row and the room its title takes.
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
-from msgspec.structs import replace
-
+from souviens.canon import Instant, Occurrences, tagged_hash
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path
 from souviens.formats._fields import Fields, note
 from souviens.formats.gemini.markup import plain_text
 from souviens.formats.gemini.moments import moment
 from souviens.jsonspan import Slice
-from souviens.records import Conversation, Head, Json, Opaque, Part, Reading, Text
+from souviens.records import Conversation, Head, Json, Message, Opaque, Part, Reading, Text, sealed
 
 _PRODUCTS = re.compile(r"gemini|\bbard\b", re.IGNORECASE)
 _HOST = re.compile(r"https?://(?:gemini|bard)\.google\.com/(?:u/\d+/)?(?:app/(?:c/)?([\w-]+))?")
@@ -60,13 +57,21 @@ class Room(NamedTuple):
     answer: int = 0
 
 
+class Rooms(Protocol):
+    """The rooms of some rows, by their places."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> Room: ...
+    def __iter__(self) -> Iterator[Room]: ...
+
+
 class Run(NamedTuple):
     """Rows of one slice, in the order of the file, and the room each takes. slice: its value is a row, or what all of them say
     of their conversation and the rows (`Joined`)."""
 
     slice: Slice
     rows: list[dict[str, Json]]
-    rooms: list[Room]
+    rooms: Rooms
 
 
 def is_gemini(row: Json) -> bool:
@@ -75,8 +80,9 @@ def is_gemini(row: Json) -> bool:
         return False
     listed, header = row.get("products"), row.get("header")
     products = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
-    if any(map(_is_product, products)):
-        return True
+    for name in products:
+        if _is_product(name):
+            return True
     # An app on a phone may be called Gemini; its rows are those of the product Android, and hold no answers.
     if isinstance(header, str) and _PRODUCTS.search(header) and (not products or ANSWER in row):
         return True
@@ -97,7 +103,7 @@ def _links(row: dict[str, Json]) -> list[str]:
     return [link for link in (*links, row.get("titleUrl")) if isinstance(link, str)]
 
 
-def _named(row: Json) -> list[str]:
+def conversations_of(row: Json) -> list[str]:
     """The ids of the conversations that a row links to, each once."""
     matches = map(_HOST.match, _links(row)) if isinstance(row, dict) else ()
     return list(dict.fromkeys(match[1] for match in matches if match and match[1] and match[1] != "c"))
@@ -113,14 +119,19 @@ def of_conversation(row: dict[str, Json], before: dict[str, Json] | None = None)
     title = row.get(PROMPT)
     if type(title) is not str or not title.strip(" ") or type(row.get(ANSWER, [])) is not list:
         return None
-    own: dict[str, Json] = {}
-    for name, value in row.items():
-        if name in _OF_ROW:
-            own[name] = value
-        elif type(value) not in _ENCLOSED:
+    of_row, others = _sorted_names(tuple(row))
+    for name in others:
+        if type(row[name]) not in _ENCLOSED:
             return None
-    own.pop("time", None)
-    return own if own == before or len(_named(row)) == 1 else None
+    own = {name: row[name] for name in of_row}
+    return own if own == before or len(conversations_of(row)) == 1 else None
+
+
+@lru_cache(maxsize=256)  # rows of few kinds have all the same fields
+def _sorted_names(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the fields of a row those that say something of its conversation, and those that go with its prompt beside the title."""
+    of_row = tuple(name for name in names if name in _OF_ROW and name != "time")
+    return of_row, tuple(name for name in names if name not in _OF_ROW and name not in (PROMPT, ANSWER))
 
 
 class Joined(dict[str, Json]):
@@ -129,7 +140,7 @@ class Joined(dict[str, Json]):
     def __init__(self, rows: list[dict[str, Json]], pieces: list[bytes]) -> None:
         self.pieces = pieces
         first = rows[0] if rows else {}
-        super().__init__({name: first[name] for name in first if name in _OF_ROW and name != "time"})
+        super().__init__({name: first[name] for name in _sorted_names(tuple(first))[0]})
         self[ROWS] = rows
 
 
@@ -140,12 +151,12 @@ def dialogue(run: Run, upward: bool = False) -> Dialogue:
     """How a run is to be read. upward: its oldest row is the first, not the last."""
     value = run.slice.value
     first = run.rows[0] if run.rows else {}
-    named = _named(first)
+    named = conversations_of(first)
     if len(named) == 1:
         identity = Identity(named[0])
     else:
         room = run.rooms[0] if run.rooms else Room(0)
-        identity = Identity(None, ("row", *_key(first, room), str(room.answer)))
+        identity = Identity(None, ("row", *key(first, room), str(room.answer)))
     is_run = isinstance(value, Joined)
     return Dialogue(
         "gemini",
@@ -158,21 +169,53 @@ def dialogue(run: Run, upward: bool = False) -> Dialogue:
     )
 
 
-def read(run: Run, sidecars: Json) -> Reading:
-    """The conversation of a run, as far as the run tells of it."""
-    chain = sidecars.get("chain") if isinstance(sidecars, dict) else None
-    if not isinstance(chain, Chain):
-        return dialogue(run).read(run.slice, sidecars)
-    reader = dialogue(run)
-    upward = reader.conversation_id(run.slice) in chain.upward
-    reading = (dialogue(run, upward) if upward else reader).read(run.slice, sidecars)
-    is_row = not isinstance(run.slice.value, Joined)
-    return replace(reading, conversations=tuple(chain.hung(found, is_row=is_row) for found in reading.conversations))
+def read(run: Run, sidecars: Json, upward: bool = False) -> Reading:
+    """The conversation of a run, as far as the run tells of it. upward: its oldest row is the first, not the last."""
+    reader = dialogue(run, upward)
+    says_once = run.slice.flaws is None or not run.slice.flaws.duplicates
+    if isinstance(run.slice.value, Joined) and says_once and all(map(_is_plain, run.rows)):
+        with contextlib.suppress(RecursionError):  # an answer nested too deeply to be written again
+            return _read_plain(run, reader, upward, sidecars)
+    return reader.read(run.slice, sidecars)
+
+
+def _is_plain(row: dict[str, Json]) -> bool:
+    """Whether a row of a run is nothing but a time, a prompt and an answer, of which nothing was erased."""
+    return (
+        not _sorted_names(tuple(row))[1]
+        and type(row.get("time")) is str
+        and type(title := row.get(PROMPT)) is str
+        and title.strip(" ") != ""
+        and type(row.get(ANSWER, [])) is list
+    )
+
+
+def _read_plain(run: Run, reader: Dialogue, upward: bool, sidecars: Json) -> Reading:
+    """What `Dialogue.read` makes of plain rows, in two thirds of the time: nothing can be wrong with them, or left over."""
+    id, provider_id = reader.conversation_id(run.slice), reader.identify(run.slice).provider_id
+    desk, occurrences = Desk(id, sidecars), Occurrences()
+    ids = [
+        [occurrences.make_id("m", id, tagged_hash((*key(row, room), which))) for which in ("prompt", "answer")[: count(row)]]
+        for row, room in zip(run.rows, run.rooms, strict=True)
+    ]
+    before = [None, *ids] if upward else [*ids[1:], None]
+    messages: list[Message] = []
+    for row, own, earlier in zip(run.rows, ids, before, strict=False):
+        time = moment(row["time"])
+        draft = _said(row[PROMPT], time, answered=len(own) > 1)
+        parent = earlier[-1] if earlier else None
+        messages.append(sealed(Message(own[0], None, parent, 0, draft.role, time, tuple(draft.parts), extra=draft.extra)))
+        if len(own) > 1:
+            parts = (Text(words),) if (words := _answer(row[ANSWER], desk)) else ()
+            messages.append(sealed(Message(own[1], None, own[0], 1, "assistant", time, parts, extra={ANSWER: row[ANSWER]})))
+    head = Head(extra={name: value for name, value in run.slice.value.items() if name != ROWS})
+    conversation = Conversation(id, reader.provider, provider_id, head, tuple(messages))
+    return Reading((conversation,), unknown=desk.unknown)
 
 
 def prompt_fields(row: dict[str, Json]) -> list[str]:
     """The fields that go when the prompt of a row is erased, beside its title."""
-    return [name for name in row if name not in _OF_ROW and name not in (PROMPT, ANSWER)]
+    return list(_sorted_names(tuple(row))[1])
 
 
 def _has_prompt(row: dict[str, Json]) -> bool:
@@ -186,47 +229,55 @@ def _answered(row: dict[str, Json]) -> bool:
     return ANSWER in row and row[ANSWER] != []
 
 
-def _key(row: dict[str, Json], room: Room) -> list[str]:
+def key(row: dict[str, Json], room: Room) -> tuple[str, ...]:
+    """What of a row an erasure leaves."""
     time = row.get("time")
-    return [time if isinstance(time, str) else "", str(room.prompt)]
+    return (time if isinstance(time, str) else "", str(room.prompt))
 
 
 def _nodes(run: Run, is_run: bool, upward: bool, value: Json) -> list[Node]:
     """The messages of the rows in the order of the file; each row hangs on the one before it in time."""
     nodes: list[Node] = []
-    begin = 0
+    counts = [*map(count, run.rows), 0]
     for place, (row, room) in enumerate(zip(run.rows, run.rooms, strict=True)):
-        found = _messages(row, room, (ROWS, place) if is_run else (), len(nodes))
-        if place and upward:
-            found[0] = found[0]._replace(parent=len(nodes) - 1)
-        elif place:
-            nodes[begin] = nodes[begin]._replace(parent=len(nodes) + len(found) - 1)
-        begin = len(nodes)
-        nodes += found
+        here, after = len(nodes), counts[place + 1]
+        if upward:
+            parent = here - 1 if place else None
+        else:
+            parent = here + counts[place] + after - 1 if after else None
+        nodes += _messages(row, room, (ROWS, place) if is_run else (), here, parent)
     return nodes
 
 
-def _messages(row: dict[str, Json], room: Room, path: Path, count: int) -> list[Node]:
+def count(row: dict[str, Json]) -> int:
+    """How many messages a row is."""
+    return (PROMPT in row) + _answered(row) or 1
+
+
+def _messages(row: dict[str, Json], room: Room, path: Path, here: int, parent: int | None) -> list[Node]:
     """The prompt with all that is said of it, and the answer. A row that has neither title nor answer is one message.
 
-    path: of the row. count: how many messages were before.
+    path: of the row. here: how many messages were before. parent: of its first one.
     """
-    key = _key(row, room)
+    kept = key(row, room)
     answered = _answered(row)
-    if not answered and PROMPT not in row:
-        return [Node(path, row, parent=None, order=0, key=[*key, "row"])]
-    nodes = []
-    if PROMPT in row:
-        own = None
-        if _has_prompt(row):
-            own = {name: row[name] for name in row if name not in _NOT_PROMPT}
-            own[_ANSWERED] = answered
-        nodes.append(Node(path or (PROMPT,), own, parent=None, order=0, key=[*key, "prompt"]))
-    if answered:
-        own = None if row[ANSWER] is None else {name: row[name] for name in (ANSWER, "time") if name in row}
-        order = len(nodes)
-        nodes.append(Node(path or (ANSWER,), own, parent=count if order else None, order=order, key=[*key, "answer"]))
-    return nodes
+    if PROMPT not in row:
+        if not answered:
+            return [Node(path, row, None, parent, 0, (*kept, "row"))]
+        return [Node(path or (ANSWER,), _answer_of(row), None, parent, 0, (*kept, "answer"))]
+    own = None
+    if _has_prompt(row):
+        own = {name: value for name, value in row.items() if name not in _NOT_PROMPT}
+        own[_ANSWERED] = answered
+    prompt = Node(path or (PROMPT,), own, None, parent, 0, (*kept, "prompt"))
+    if not answered:
+        return [prompt]
+    return [prompt, Node(path or (ANSWER,), _answer_of(row), None, here, 1, (*kept, "answer"))]
+
+
+def _answer_of(row: dict[str, Json]) -> dict[str, Json] | None:
+    """What an answer is made of; null where it was erased."""
+    return None if row[ANSWER] is None else {name: row[name] for name in (ANSWER, "time") if name in row}
 
 
 def _head(row: dict[str, Json], is_run: bool, fields: Fields, desk: Desk) -> Head:
@@ -235,7 +286,7 @@ def _head(row: dict[str, Json], is_run: bool, fields: Fields, desk: Desk) -> Hea
     if is_run:
         fields.left.pop(ROWS, None)
         return Head(extra=extra)
-    named = _named(row)
+    named = conversations_of(row)
     if len(named) > 1:
         note(extra, "not joined", f"the row names {len(named)} conversations")
     for name in ("time", *(prompt_fields(row) if _has_prompt(row) else ())):
@@ -251,17 +302,21 @@ def _message(folder: str, fields: Fields, desk: Desk) -> Draft:
     if ANSWER in left:
         words = _answer(left[ANSWER], desk)
         return Draft("assistant", time, [Text(words)] if words else [])
-    title = fields.text(PROMPT)
-    said = _SAID.match(title)
-    words = title[said.end() :] if said else title
-    extra: dict[str, Json] = {PROMPT: title} if said else {}
-    parts: list[Part] = [Text(words)] if words else []
+    draft = _said(fields.text(PROMPT), time, answered=answered)
+    parts = list(draft.parts)
     for name, media in _FILES.items():
         if name in left:
             parts += _files(name, media, fields, folder, desk)
+    return draft._replace(role="activity" if UNDIVIDED in left else draft.role, parts=parts)
+
+
+def _said(title: str, time: Instant, *, answered: bool) -> Draft:
+    """What somebody said or did, without what hangs on it."""
+    said = _SAID.match(title)
+    words = title[said.end() :] if said else title
     # A verb of another language cannot be known; but what was answered was said.
     is_prompt = said is not None or (answered and not _DONE.match(title))
-    return Draft("user" if is_prompt and UNDIVIDED not in left else "activity", time, parts, extra=extra)
+    return Draft("user" if is_prompt else "activity", time, [Text(words)] if words else [], extra={PROMPT: title} if said else {})
 
 
 def _answer(items: Json, desk: Desk) -> str:
@@ -294,101 +349,3 @@ def _files(name: str, media: str, fields: Fields, folder: str, desk: Desk) -> li
         shown = inner.text("name") or pointer
         parts.append(desk.attach(pointer, media, name=shown, member=member if at_hand else None, extra=inner.left))
     return parts
-
-
-# --- which row came before --------------------------------------------------------------------------------------------
-
-
-class Link(NamedTuple):
-    """A run as a link of its conversation's chain: the file it is of, the first and last message of its first and of its last row,
-    and when these were, in microseconds."""
-
-    path: str
-    above: tuple[str, str]
-    below: tuple[str, str]
-    above_us: int | None
-    below_us: int | None
-
-
-@dataclass
-class Chain:
-    """The runs of a whole delivery by conversation: for every run the message before it, and which conversations' files are oldest
-    first. every_row: the same of its rows, which is asked for only where a linked row is a slice of its own: the first reader knew
-    no runs, and a vault may hold what it cut."""
-
-    every_row: Callable[[], Chain]
-    runs: dict[str, list[Link]] = field(default_factory=dict)
-    before: dict[str, str] = field(default_factory=dict)
-    upward: set[str] = field(default_factory=set)
-
-    def add(self, links: Iterable[tuple[str, Link]]) -> None:
-        """The runs of the next file, in its order."""
-        for conversation, link in links:
-            self.runs.setdefault(conversation, []).append(link)
-
-    def closed(self) -> Chain:
-        """The chain, with every run hung on the one before it. A file is newest first, unless its times say otherwise."""
-        for id, links in self.runs.items():
-            times = [us for link in links for us in (link.above_us, link.below_us) if us is not None]
-            upward = bool(times) and times[0] < times[-1]
-            if upward:
-                self.upward.add(id)
-            once = {link.above: link for link in (links if upward else links[::-1])}
-            for earlier, link in pairwise(once.values()):
-                last, first = (earlier.below, link.above) if upward else (earlier.above, link.below)
-                if earlier.path == link.path or not _overlap(earlier, link):
-                    self.before[first[0]] = last[1]
-        return self
-
-    @cached_property
-    def _rows(self) -> Chain:
-        return self.every_row()
-
-    def hung(self, conversation: Conversation, *, is_row: bool) -> Conversation:
-        """The conversation of one run, or of a row that is none, hung on what came before it."""
-        runs = self.runs.get(conversation.id, ())
-        if len(runs) < 2 and not any(link.above != link.below for link in runs):
-            return conversation
-        extra = dict(conversation.head.extra)
-        note(extra, "graph", "file order")
-        head = replace(conversation.head, extra=extra)
-        before = self._rows.before if is_row else self.before
-        messages = [
-            replace(message, parent=before[message.id]) if message.parent is None and message.id in before else message
-            for message in conversation.messages
-        ]
-        return replace(conversation, head=head, messages=tuple(messages))
-
-
-def _overlap(earlier: Link, later: Link) -> bool:
-    """Whether runs of two files are of the same time, so that neither came before the other."""
-    ends = [us for us in (earlier.above_us, earlier.below_us) if us is not None]
-    starts = [us for us in (later.above_us, later.below_us) if us is not None]
-    return bool(ends and starts) and max(ends) > min(starts)
-
-
-def apart(run: Run) -> list[Run]:
-    """The rows of a run, each as one of its own."""
-    return [Run(run.slice, [row], [room]) for row, room in zip(run.rows, run.rooms, strict=True)]
-
-
-def link_of(run: Run) -> tuple[str, Link] | None:
-    """(conversation id, link) of a run; None if it names no conversation."""
-    if not run.rows or len(_named(run.rows[0])) != 1:
-        return None
-    rows, rooms = run.rows, run.rooms
-    last = _key(rows[-1], rooms[-1])
-    alike = any(row.get("time") == last[0] and _key(row, room) == last for row, room in zip(rows[1:-1], rooms[1:], strict=False))
-    # Ids of rows that are alike are counted, so that those of the last one can depend on all.
-    reader = dialogue(run if alike or len(rows) < 3 else Run(run.slice, [rows[0], rows[-1]], [rooms[0], rooms[-1]]))
-    ids = reader.ids(run.slice)
-    if not ids:
-        return None
-    first, count = (len(_messages(rows[place], rooms[place], (), 0)) for place in (0, -1))
-    ends = (ids[0], ids[first - 1]), (ids[-count], ids[-1])
-    return reader.conversation_id(run.slice), Link(run.slice.path, *ends, _us(rows[0]), _us(rows[-1]))
-
-
-def _us(row: dict[str, Json]) -> int | None:
-    time = row.get("time")
-    return moment(time).us if isinstance(time, str) else None

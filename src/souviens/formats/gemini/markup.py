@@ -16,39 +16,65 @@ _UNEVEN = ("  ", "\n", "\t", "\r", "\f")
 _SILENT = ("script", "style", "template")
 _BLOCKS = frozenset({"p", "div", "section", "article", "table", "blockquote", "hr", "h1", "h2", "h3", "h4", "h5", "h6"})
 _LISTS = ("ul", "ol")
+_CELLS = ("tr", "td", "th", "thead")
 _MARKS = {"b": "**", "strong": "**", "i": "*", "em": "*", "s": "~~", "del": "~~"}
 
 
 def plain_text(markup: str) -> str:
     """The words of a piece of HTML as Markdown."""
-    words = _Words()
-    here, silent = 0, ""
-    for tag in _TAG.finditer(markup):
-        closing, name = bool(tag[1]), tag[2].lower()
-        if not silent:
-            words.say(unescaped(markup[here : tag.start()]))
-            words.tag(name, closing, tag[3])
-            silent = name if name in _SILENT and not closing else ""
-        elif closing and name == silent:
+    tag = markup.find("<")
+    if tag < 0:
+        return _line(markup)
+    if tag == 0 and markup[:3] == "<p>" and markup.find("<", 3) == len(markup) - 4 and markup[-4:] == "</p>":
+        return _line(markup[3:-4])  # one paragraph, as most short answers are
+    words = _Words(even=_is_even(markup))
+    silent = ""
+    text, *tags = _TAG.split(markup)
+    words.say(text)
+    for slash, name, attributes, text in zip(*[iter(tags)] * 4, strict=True):
+        name = name.lower()
+        if silent:
+            if not slash or name != silent:
+                continue
             silent = ""
-        here = tag.end()
-    if not silent:
-        words.say(unescaped(markup[here:]))
+        else:
+            words.tag(name, bool(slash), attributes)
+            if name in _SILENT and not slash:
+                silent = name
+                continue
+        if text:
+            words.say(text)
     return words.text()
 
 
 def unescaped(text: str) -> str:
     """The characters that references like "&amp;" stand for."""
+    if "&" not in text:
+        return text
     try:
         return html.unescape(text)
     except ValueError:  # a number of more digits than Python reads
         return text
 
 
-class _Words:
-    """Text under construction. lists: for each open list the number of its next item, 0 for bullets."""
+def _line(html: str) -> str:
+    """The words of HTML without a tag."""
+    text = unescaped(html)
+    return (text if _is_even(text) else _SPACES.sub(" ", text)).strip()
 
-    def __init__(self) -> None:
+
+def _is_even(text: str) -> bool:
+    """Whether all white space in it is single spaces. Asked first: to replace every single one is half of the reading of a page."""
+    return not any(map(text.__contains__, _UNEVEN))
+
+
+class _Words:
+    """Text under construction. even: whether there is no white space but single spaces in the HTML as it stands.
+
+    lists: for each open list the number of its next item, 0 for bullets."""
+
+    def __init__(self, *, even: bool) -> None:
+        self._even = even
         self._out: list[str] = []
         self._breaks = 2  # line breaks at the end, so that none is made twice
         self._lists: list[int] = []
@@ -58,41 +84,41 @@ class _Words:
     def text(self) -> str:
         return "".join(self._out).strip()
 
-    def say(self, text: str) -> None:
+    def say(self, html: str) -> None:
+        text = unescaped(html)
         if not self._pre:
-            # Looked for first: a pattern that finds every single space is half of the reading of a page.
-            if any(map(text.__contains__, _UNEVEN)):
+            if not (self._even and text is html):
                 text = _SPACES.sub(" ", text)
             text = text.lstrip(" ") if self._breaks else text
         if text:
             self._put(text)
 
     def tag(self, name: str, closing: bool, attributes: str) -> None:
-        if name == "br":
-            self._put("\n")
+        if name in _MARKS:
+            self._put(_MARKS[name])
         elif name in _BLOCKS:
             self._block(name, closing)
+        elif name == "br":
+            self._put("\n")
         elif name in _LISTS:
             self._list(name, closing)
-        elif name == "li" and not closing:
-            self._item()
-        elif name == "pre":
-            self._fence(closing)
-        elif name in ("tr", "td", "th", "thead"):
-            self._cell(name, closing)
+        elif name == "li":
+            self._item(closing)
+        elif name == "code":
+            self._put("" if self._pre else "`")
         elif name == "a":
             self._link(closing, attributes)
-        elif name == "code" and not self._pre:
-            self._put("`")
+        elif name == "pre":
+            self._fence(closing)
+        elif name in _CELLS:
+            self._cell(name, closing)
         elif name == "img":
             self._put(_attribute(attributes, "alt"))
-        else:
-            self._put(_MARKS.get(name, ""))
 
     def _put(self, text: str) -> None:
         if text:
             self._out.append(text)
-            ends = len(text) - len(text.rstrip("\n"))
+            ends = len(text) - len(text.rstrip("\n")) if text[-1] == "\n" else 0
             self._breaks = ends + (self._breaks if ends == len(text) else 0)
 
     def _break(self, lines: int) -> None:
@@ -120,7 +146,9 @@ class _Words:
         if not closing:
             self._lists.append(int(name == "ol"))
 
-    def _item(self) -> None:
+    def _item(self, closing: bool) -> None:
+        if closing:
+            return
         mark = "- "
         if self._lists and self._lists[-1]:
             mark = f"{self._lists[-1]}. "

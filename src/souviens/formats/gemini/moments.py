@@ -41,6 +41,7 @@ _MONTHS = (
     "dec dez déc dic des pro gru дек δεκ",
 )  # fmt: skip
 _MONTH = {name: month for month, names in enumerate(_MONTHS, 1) for name in names.split()}
+_YEAR = re.compile(r"\b[12]\d{3}\b|[12]\d{3}年")
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST = 60  # characters
 
@@ -48,7 +49,7 @@ _LONGEST = 60  # characters
 def looks_like_time(text: str) -> bool:
     """Whether a line is nothing but a date with a time of day, in whatever language."""
     match = _CLOCK.search(text) if len(text) <= _LONGEST else None
-    return match is not None and re.search(r"\b[12]\d{3}\b|[12]\d{3}年", text[: match.start("hour")]) is not None
+    return match is not None and _YEAR.search(text, 0, match.start("hour")) is not None
 
 
 @lru_cache(maxsize=1024)  # a prompt and its answer have one time
@@ -62,15 +63,24 @@ def moment(given: str) -> Instant:
     day = _date(text[: clock.start("hour")]) if clock else ""
     if clock is None or not day:
         return unknown("not a date", given)
-    hour, after = int(clock["hour"]), clock["after"]
-    half = _HALF.match(after) or _HALF.search(clock["before"])
-    if half:
-        hour = hour % 12 + _HALVES[half[0].lower()]
-        after = _HALF.sub("", after, count=1)
-    read = rfc3339(f"{day}T{hour:02}:{clock['minute']}:{clock['second']}{_zone(after.strip())}")
+    hour = int(clock["hour"])
+    half, zone = _around(clock["before"], clock["after"])
+    if half is not None:
+        hour = hour % 12 + half
+    read = rfc3339(f"{day}T{hour:02}:{clock['minute']}:{clock['second']}{zone}")
     return unknown("not a date", given) if read.us is None else Instant(given=given, us=read.us, zone=read.zone)
 
 
+@lru_cache(maxsize=64)  # an account writes few of them
+def _around(before: str, after: str) -> tuple[int | None, str]:
+    """Hours to add for the half of the day, None if the clock has 24, and the zone, of the words around a clock."""
+    half = _HALF.match(after) or _HALF.search(before)
+    if half:
+        return _HALVES[half[0].lower()], _zone(_HALF.sub("", after, count=1).strip())
+    return None, _zone(after.strip())
+
+
+@lru_cache(maxsize=1024)  # there are many rows a day
 def _date(text: str) -> str:
     """ISO date of the words before the clock, "" if there is none or more than one way to read it."""
     numbers = re.findall(r"\d+", text)

@@ -33,13 +33,13 @@ from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, locate_m
 from souviens.records import Json
 
 RUN, CELLS = "rows", "cells"  # the kinds of slices that are runs
+_BACKSLASH = 0x5C
 _MOST = 1 << 22  # bytes of a run, whatever goes on behind it
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
-# From the beginning of a row to the end of its title and the space behind, if there are only strings before it.
-_TITLE = re.compile(
-    rb"\s*\{\s*(?:(?!\"title\")%s\s*:\s*%s\s*,\s*)*+\"title\"\s*:\s*(%s[ \t\r\n]*)" % (_STRING, _STRING, _STRING), re.DOTALL
-)
+_LITERAL = re.compile(_STRING + rb"[ \t\r\n]*", re.DOTALL)
+# From the beginning of a row into its title, if there are only strings before it.
+_TITLE = re.compile(rb"\s*\{\s*(?:(?!\"title\")%s\s*:\s*%s\s*,\s*)*+\"title\"\s*:\s*\"" % (_STRING, _STRING), re.DOTALL)
 _ANSWER_LEFT = re.compile(rb'"safeHtmlItem"\s*:\s*\[ {2,}\]')
 _ELEMENTS: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -73,7 +73,8 @@ def _grouped(pieces: Iterable[Glue | Slice], kind: str) -> Iterator[Glue | Slice
                 yield piece
             continue
         row = piece.value
-        of = of_conversation(row, common) if isinstance(row, dict) and _is_clean(piece) and is_gemini(row) else None
+        is_ours = isinstance(row, pages.PageRow) or (isinstance(row, dict) and is_gemini(row))
+        of = of_conversation(row, common) if is_ours and _is_clean(piece) else None
         if held and (of is None or of != common or size > _MOST):
             yield from _run(held, between, kind)
             held, between, size = [], [], 0
@@ -113,15 +114,15 @@ def _run(held: list[Slice], between: list[bytes], kind: str) -> Iterator[Glue | 
 def opened(slice: Slice) -> Run:
     """The rows of a slice: of a run, a row, or a cell of a page."""
     if slice.kind == "cell":
-        row = slice.value if isinstance(slice.value, dict) else pages.row_of(slice.data)
-        return Run(Slice(slice.kind, slice.path, slice.where, slice.data, row, Flaws()), [row], [pages.room_of(slice.data)])
+        row = slice.value if isinstance(slice.value, pages.PageRow) else pages.row_of(slice.data)
+        return Run(Slice(slice.kind, slice.path, slice.where, slice.data, row, Flaws()), [row], [pages.room_of(row)])
     if slice.kind == CELLS:
         value = slice.value
         if not isinstance(value, Joined):
             cells = [data for _, data in pages.rows_in(slice.data)]
             value = Joined(list(map(pages.row_of, cells)), cells)
         slice = Slice(slice.kind, slice.path, slice.where, slice.data, value, Flaws())
-        return Run(slice, value[ROWS], list(map(pages.room_of, value.pieces)))
+        return Run(slice, value[ROWS], list(map(pages.room_of, value[ROWS])))
     if slice.kind != RUN:
         slice = loaded(slice)
         return Run(slice, [slice.value], [_room(slice.data)]) if isinstance(slice.value, dict) else Run(slice, [], [])
@@ -133,7 +134,7 @@ def opened(slice: Slice) -> Run:
     for row, raw in zip(rows, slice.value.pieces, strict=True):
         if row.get(ANSWER) == [] and _ANSWER_LEFT.search(raw):
             row[ANSWER] = None
-    return Run(slice, rows, list(map(_room_of_title, slice.value.pieces)))
+    return Run(slice, rows, _Rooms(slice.value.pieces))
 
 
 def _loaded(slice: Slice) -> Slice:
@@ -155,10 +156,33 @@ def _elements(data: bytes) -> list[bytes]:
         return [piece.data for piece in cut_elements(BytesIO(data), path="", kind="row") if isinstance(piece, Slice)]
 
 
+class _Rooms:
+    """The rooms of the rows of a run, each looked up when it is asked for."""
+
+    def __init__(self, rows: list[bytes]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int, /) -> Room:
+        return _room_of_title(self._rows[place])
+
+    def __iter__(self) -> Iterator[Room]:
+        return map(_room_of_title, self._rows)
+
+
 def _room_of_title(row: bytes) -> Room:
     """The room of a row of a run."""
     title = _TITLE.match(row)
-    return Room(title.end(1) - title.start(1)) if title else _room(row)
+    if title is None:
+        return _room(row)
+    start = title.end() - 1
+    end = row.find(b'"', start + 1) + 1
+    if row[end - 2] == _BACKSLASH or row[end : end + 1].isspace():
+        literal = _LITERAL.match(row, start)
+        end = literal.end() if literal else end
+    return Room(end - start)
 
 
 def _room(row: bytes) -> Room:
