@@ -151,7 +151,8 @@ def told(figures: dict[str, float]) -> str:
     allowed = (1.5 * figures["text_bytes"] + 800 * figures["messages"]) / figures["messages"]
     return (
         f"recall: {figures['messages']:.0f} units, encrypted, encoder included, {QUESTIONS} questions: "
-        f"p50 {figures['p50_ms']:.1f} ms, p95 {figures['p95_ms']:.1f} ms, max {figures['max_ms']:.1f} ms; memory at its peak {figures['peak_mb']:.0f} MB\n"
+        f"p50 {figures['p50_ms']:.1f} ms, p95 {figures['p95_ms']:.1f} ms, max {figures['max_ms']:.1f} ms; "
+        f"memory at its peak {figures['peak_mb']:.0f} MB\n"
         f"index: {a_message:.0f} bytes a message (bar: 1.5 x its text + 800 = {allowed:.0f})\n"
         f"{MORE} messages more, words and vectors: {figures['add_large_s']:.1f} s, into an empty vault "
         f"{figures['add_empty_s']:.1f} s: {figures['add_ratio']:.2f} x (bar 1.5)\n"

@@ -17,6 +17,7 @@ from souviens.formats import gemini
 from souviens.formats.gemini import activity, markup, moments, pages
 from souviens.formats.gemini.rows import cut_rows, opened
 from souviens.jsonspan import Slice
+from souviens.port.checking import rebuild
 from souviens.port.erasing import erase
 from souviens.port.giving import give_back
 from souviens.port.intake import take_in
@@ -345,6 +346,25 @@ def test_gems_are_topics_with_their_instructions(vault: Vault) -> None:
         "Hedge Helper": "You know hedges.\nAnswer in two sentences & name the month.",
         "Leiser Lektor": "Streiche jedes dritte Adjektiv.",
     }
+
+
+def test_rows_of_other_products_between_those_of_a_conversation_stay_out_of_it(vault: Vault, tmp_path: Path) -> None:
+    page = (CASES / "page.html").read_bytes()
+    rows = [piece for piece in pages.cut_page(io.BytesIO(page), "") if isinstance(piece, Slice)]
+    other = rows[0].data.replace(b"Gemini Apps", b"Search")
+    assert other != rows[0].data
+    mixed = page
+    for slice in rows:
+        mixed = mixed.replace(slice.data, slice.data + other, 1)
+    (tmp_path / "MyActivity.html").write_bytes(mixed)
+    receipt = take_in(vault, tmp_path / "MyActivity.html")
+    before = stored(vault)
+    assert receipt.read.messages == sum(len(found.messages) for found in read(CASES / "page.html"))
+    assert rebuild(vault, records=True).records == 0
+    assert stored(vault) == before
+    spoken_of = next(m for c in before for m in c.messages if m.role == "user")
+    erase(vault, [spoken_of.id])
+    assert spoken_of.id not in {m.id for c in stored(vault) for m in c.messages}
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

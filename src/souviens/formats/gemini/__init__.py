@@ -153,7 +153,7 @@ def locations(slice: Slice) -> Locations:
         return workspace.CONVERSATIONS.locations(slice)
     run = rows.opened(slice)
     if slice.kind in (rows.RUN, rows.CELLS):
-        return {id: places[0] for id, places in rows.places(run).items()}
+        return {id: places[0] for id, places in rows.places(run).items() if places}
     at = activity.dialogue(run).locations(run.slice)
     if slice.kind == "row":
         return at

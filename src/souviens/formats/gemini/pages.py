@@ -80,11 +80,13 @@ def cut_page(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
 
 
 def rows_in(data: bytes) -> list[tuple[int, bytes]]:
-    """Where each row of a run begins, and its bytes."""
+    """Where each row of a run begins that is Gemini's, and its bytes. Rows of other products stand between ours in a mixed page."""
     found, start = [], 0
     for piece in _split(data):
         if piece.startswith(_ROW):
-            found.append((start, piece[: _closing(piece)]))
+            row = piece[: _closing(piece)]
+            if is_gemini(row_of(row)):
+                found.append((start, row))
         start += len(piece)
     return found
 
