@@ -78,6 +78,7 @@ def added(home: Path, encoder: encode.Encoder) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=home) as scratch:
         copy, key = Path(scratch) / "large", keys.read_key_file(home / "key")
         shutil.copytree(home / "vault", copy)
+        os.sync()  # else what is measured waits for the copy to reach the disk
         with vault.unlock(copy, [key]) as large, growth.empty(Path(scratch) / "empty", Path(scratch) / "key") as small:
             into = {"large": large, "empty": small}
             words = {name: growth.grow(made, MORE, first=first) for name, made in into.items()}

@@ -342,6 +342,7 @@ class IndexContract:
 
         later = told()
         index.rebuild(store)
+        index.tell(store)
         assert later == told()
         assert later[0] != {}
 

@@ -50,8 +50,10 @@ def forest_of(
                 index.sync(store)
                 if encoder is not None:
                     index.embed(store, encoder)
+            index.tell(store)
             found = shape(index.layout())
             index.rebuild(store)
+            index.tell(store)
             assert shape(index.layout()) == found
         store.close()
         return found
@@ -95,6 +97,7 @@ def test_without_what_was_erased_it_is_as_if_that_had_never_been(talks, data):  
             index.embed(store, Letters())
             erase(store, *(seqs[n] for n in gone))
             index.sync(store)
+            index.tell(store)
             left = shape(index.layout())
             kept = index._contents.db.execute("SELECT seq FROM gist UNION SELECT seq FROM telling").fetchall()
         store.close()
@@ -138,6 +141,7 @@ def test_a_conversation_without_vectors_yet_is_compared_by_words(tmp_path: Path)
         index.embed(store, Letters())
         put(store, dated(3, ["kiln glaze stoneware"]))
         index.sync(store)
+        index.tell(store)
         assert index.pending("letters").waiting == 2
         assert shape(index.layout())["c-3"][0::2] == ("c-1", "c-1")
     store.close()

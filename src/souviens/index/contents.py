@@ -172,9 +172,8 @@ class Contents:
                     continue
                 first = self._allot(seq, len(run.units))
                 texts = _texts(first, run)
-                # A big intake is to be searchable soon: what its conversations are about is read when somebody asks (`tell`).
-                later = stage is not None
-                made = threads.Made(threads.started(run), b"") if later else threads.put_words(self.db, seq, run)
+                # What is added is to be searchable soon: what it is about is read when somebody asks (`tell`).
+                made = threads.Made(threads.started(run), b"")
                 self.db.execute(
                     f"INSERT INTO span VALUES ({'?, ' * 19}NULL, NULL, NULL)",
                     (first, seq, *run[:7], len(run.units), _checksum(texts), *_columns(run, first, texts), *made),
@@ -288,7 +287,8 @@ class Contents:
             for kind in threads.kinds(self.db):
                 # Words count only while there is a conversation whose vectors are not made.
                 if sum(len(gists.rows) for gists in found.values()) < len(seqs):
-                    found[kind] = threads.load(self.db, kind, seqs)
+                    spoken = next((gists.rows for gists in found.values()), np.empty(0, np.int64))
+                    found[kind] = threads.load(self.db, kind, seqs, spoken)
         for kind, gists in found.items():
             while gists.waiting.any():
                 state += 1
@@ -348,6 +348,8 @@ class Contents:
                     threads.put_vectors(self.db, encoder, seq, ordinals, codes)
 
     def drop_other_vectors(self, encoder: int) -> None:
+        if not self._rows("SELECT 1 FROM encoder WHERE number <> ?", (encoder,)):
+            return  # to look for none in all of a large index takes longer than to embed a conversation
         with self._writing("embedded"):
             self.db.execute("DELETE FROM codes WHERE number IN (SELECT number FROM signs WHERE encoder <> ?)", (encoder,))
             self.db.execute("DELETE FROM signs WHERE encoder <> ?", (encoder,))

@@ -122,7 +122,6 @@ class EmbeddedIndex:
         try:
             synced = _sync(self._contents, store, progress)
             self._inherit()
-            self._contents.weave()
         except (NotFound, Damaged):
             # What was indexed cannot be derived again, or the file is damaged: in doubt, remake it.
             synced = self.rebuild(store, progress)
@@ -147,7 +146,6 @@ class EmbeddedIndex:
             with contextlib.closing(self._write(number)) as contents:
                 synced = _sync(contents, store, progress)
                 contents.take_vectors(self._contents)
-                contents.weave()
                 contents.purge()
             self._contents.close()
             self._name(number)
@@ -230,12 +228,18 @@ class EmbeddedIndex:
                 self._counted, self._pending = state, Pending(*self._contents.pending(known[0] if known else 0))
         return self._pending
 
-    def tell(self, store: Store) -> None:
+    def tell(self, store: Store, units: int | None = None) -> None:
+        self._tell(store, units)
+        self._contents.weave()
+
+    def _tell(self, store: Store, units: int | None = None) -> None:
         self._follow_switch()
-        if untold := self._contents.untold():
-            for group in _batches(_runs(store, untold, [])):
-                self._contents.tell(group)
-            self._contents.weave()
+        told = 0
+        for group in _batches(_runs(store, self._contents.untold(), [])):
+            self._contents.tell(group)
+            told += sum(len(run.units) for _, run in group)
+            if units is not None and told >= units:
+                break
 
     def embed(
         self,
@@ -245,7 +249,7 @@ class EmbeddedIndex:
         units: int | None = None,
         progress: Progress | None = None,
     ) -> Pending:
-        self.tell(store)
+        self._tell(store)
         number = self._contents.add_encoder(encoder.id, encoder.dimensions)
         until = None if seconds is None else time.monotonic() + seconds
         done, total = 0, self._contents.pending(number)[0]

@@ -53,6 +53,7 @@ class Gists(NamedTuple):
     """The gists of one kind, in the order of time. rows: where each stands among all conversations (n,). codes: int8 (n, d).
 
     nearest, strength: the place here of what each is linked to, -1 for nothing, and how alike they are. waiting: not compared yet.
+    spoken: another kind speaks for it, so that others are compared with it, and no link of it is kept.
     """
 
     rows: Integers
@@ -61,16 +62,23 @@ class Gists(NamedTuple):
     nearest: Integers
     strength: NDArray[np.float64]
     waiting: NDArray[np.bool_]
+    spoken: NDArray[np.bool_]
 
 
 # --- in memory --------------------------------------------------------------------------------------------------------
 
 
 def gists(
-    rows: Integers, codes: NDArray[np.int8], nearest: Integers, strength: NDArray[np.float64], waiting: NDArray[np.bool_]
+    rows: Integers,
+    codes: NDArray[np.int8],
+    nearest: Integers,
+    strength: NDArray[np.float64],
+    waiting: NDArray[np.bool_],
+    spoken: NDArray[np.bool_] | None = None,
 ) -> Gists:
-    norms = np.sqrt(np.einsum("nd,nd->n", codes, codes, dtype=np.int64).astype(np.float64))
-    return Gists(rows, codes, np.maximum(norms, 1e-9), nearest, strength, waiting)
+    norms = np.sqrt(np.einsum("nd,nd->n", codes, codes, dtype=np.int32).astype(np.float64))
+    spoken = np.zeros(len(rows), np.bool_) if spoken is None else spoken
+    return Gists(rows, codes, np.maximum(norms, 1e-9), nearest, strength, waiting & ~spoken, spoken)
 
 
 def compare(found: Gists, new: Integers, near: float) -> Integers:
@@ -81,17 +89,16 @@ def compare(found: Gists, new: Integers, near: float) -> Integers:
     found.waiting[new] = False
     found.nearest[new], found.strength[new] = -1, 0.0
     changed = [new]
-    mine = found.codes[new].astype(np.float32)
+    mine = found.codes[new].astype(np.float32) / found.norms[new, None].astype(np.float32)
     for start in range(0, len(found.rows), _COLUMNS):
         block = start + np.flatnonzero(~found.waiting[start : start + _COLUMNS])
         if not len(block):
             continue
-        products = mine @ found.codes[block].astype(np.float32).T
         # A little below the threshold, in float32; then exactly, of the few that are left.
-        least = np.float32(near - 1e-5) * np.outer(found.norms[new].astype(np.float32), found.norms[block].astype(np.float32))
-        which, beside = np.nonzero(products >= least)
+        least = np.float32(near - 1e-5) * found.norms[block].astype(np.float32)
+        which, beside = np.nonzero(mine @ found.codes[block].astype(np.float32).T >= least)
         one, other = new[which], block[beside]
-        alike = products[which, beside] / (found.norms[one] * found.norms[other])
+        alike = _alike(found, one, other)
         kept = (alike >= near) & (one != other)
         one, other, alike = one[kept], other[kept], alike[kept]
         later, earlier = np.maximum(one, other), np.minimum(one, other)
@@ -183,5 +190,5 @@ def _alike(found: Gists, mine: Integers, theirs: Integers) -> NDArray[np.float64
     out = np.empty(len(mine))
     for start in range(0, len(mine), _COLUMNS):
         a, b = mine[start : start + _COLUMNS], theirs[start : start + _COLUMNS]
-        out[start : start + _COLUMNS] = np.einsum("nd,nd->n", found.codes[a], found.codes[b], dtype=np.int64)
+        out[start : start + _COLUMNS] = np.einsum("nd,nd->n", found.codes[a], found.codes[b], dtype=np.int32)
     return out / (found.norms[mine] * found.norms[theirs])

@@ -99,8 +99,9 @@ class Index(Protocol):
     def postings(self, terms: Sequence[Term], allowed: Allowed | None = None) -> Postings:
         """The same, term by term, of every unit: of a large index the rarest terms only, which `Postings.terms` then are."""
 
-    def tell(self, store: Store) -> None:
-        """Read what conversations are about, where a sync that followed an intake left it for later; `embed` does it too."""
+    def tell(self, store: Store, units: int | None = None) -> None:
+        """Read what conversations are about, and let topics grow from it: a sync leaves both for when somebody asks. `embed` does
+        both too. Until then a conversation stands alone in the layout, or where it stood. units: read about so many now."""
 
     def telling(self, seqs: Iterable[int]) -> dict[int, list[Word]]:
         """The words and pairs of words that tell what conversations are about, by seq."""

@@ -65,6 +65,10 @@ def tell(db: apsw.Connection, seq: int, run: Run) -> None:
     if db.execute("SELECT 1 FROM span WHERE seq = ? AND seq NOT IN (SELECT seq FROM telling)", (seq,)).fetchone():
         made = put_words(db, seq, run)
         db.execute("UPDATE span SET episodes = ? WHERE seq = ?", (made.episodes, seq))
+        # Vectors that came first said what they say without its words.
+        there = db.execute("SELECT encoder, ordinals, codes FROM signs JOIN codes USING (number) WHERE seq = ?", (seq,))
+        for encoder, ordinals, codes in list(there):
+            put_vectors(db, encoder, seq, ordinals, codes)
 
 
 def put_vectors(db: apsw.Connection, encoder: int, seq: int, ordinals: bytes, codes: bytes) -> None:
@@ -80,6 +84,8 @@ def put_vectors(db: apsw.Connection, encoder: int, seq: int, ordinals: bytes, co
     starts = episodes.by_vectors(bare, np.frombuffer(times, "<i8"), units[kept], vectors[kept])
     said = db.execute("SELECT codes FROM gist WHERE encoder = ? AND seq = ?", (gist.WORDS, seq)).fetchone()
     made = gist.of_vectors(bare, units, vectors, said[0] if said else b"")
+    # From now on vectors speak for it: a link by its words would not be kept up to date.
+    db.execute("UPDATE gist SET nearest = NULL, strength = NULL WHERE encoder = ? AND seq = ?", (gist.WORDS, seq))
     db.execute("INSERT OR REPLACE INTO gist(encoder, seq, codes) VALUES (?, ?, ?)", (encoder, seq, made))
     db.execute("UPDATE span SET episodes = ? WHERE seq = ?", (_ordinals(starts), seq))
 
@@ -110,8 +116,11 @@ def kinds(db: apsw.Connection) -> list[int]:
     return [*(encoder for (encoder,) in found), gist.WORDS]
 
 
-def load(db: apsw.Connection, encoder: int, seqs: Integers) -> forest.Gists:
-    """All gists of a kind of the conversations `seqs`. One that is linked to what has left waits again."""
+def load(db: apsw.Connection, encoder: int, seqs: Integers, spoken: Integers) -> forest.Gists:
+    """All gists of a kind of the conversations `seqs`. One that is linked to what has left waits again.
+
+    spoken: places of the conversations another kind speaks for.
+    """
     found = db.execute("SELECT seq, codes, coalesce(nearest, -1), coalesce(strength, 0.0) FROM gist WHERE encoder = ?", (encoder,))
     columns = list(zip(*found, strict=True)) or [(), (), (), ()]
     rows = _where(seqs, np.array(columns[0], np.int64))
@@ -122,7 +131,8 @@ def load(db: apsw.Connection, encoder: int, seqs: Integers) -> forest.Gists:
     linked = np.array(columns[2], np.int64)[kept]
     nearest = _where(rows, _where(seqs, linked))
     waiting = (nearest < 0) & (linked != forest.NONE)
-    return forest.gists(rows, codes, nearest, np.where(waiting, 0.0, np.array(columns[3], np.float64)[kept]), waiting)
+    strength = np.where(waiting, 0.0, np.array(columns[3], np.float64)[kept])
+    return forest.gists(rows, codes, nearest, strength, waiting, np.isin(rows, spoken))
 
 
 def _where(among: Integers, wanted: Integers) -> Integers:
@@ -138,6 +148,7 @@ def link(db: apsw.Connection, encoder: int, found: forest.Gists, seqs: Integers)
     """Compare some gists that wait, and write their links and those that changed."""
     new = np.flatnonzero(found.waiting)[: forest.TOGETHER]
     changed = forest.compare(found, new, forest.likeness(encoder).near)
+    changed = changed[~found.spoken[changed]]
     linked = found.nearest[changed]
     towards = np.where(linked >= 0, seqs[found.rows[np.maximum(linked, 0)]], forest.NONE)
     rows = zip(towards.tolist(), found.strength[changed].tolist(), seqs[found.rows[changed]].tolist(), strict=True)

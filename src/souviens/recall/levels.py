@@ -22,6 +22,7 @@ from souviens.recall.quoting import Quoted, day, line, source, who
 from souviens.records import Conversation, Message, spoken
 from souviens.vault.store import Store
 
+TOLD = 20_000  # messages read now for what they are about, if that was left for later: a second at most
 READ = 12  # conversations of a topic that are read for its lines: those the question found, the strongest first
 BESIDE, OPENING = 4, 160  # turns of an episode that are told of, and characters of each
 
@@ -31,6 +32,7 @@ class Levels:
 
     def __init__(self, found: Recall, store: Store, index: Index, scope: Scope) -> None:
         self.found, self.store, self.index = found, store, index
+        index.tell(store, TOLD)
         self.layout = index.layout()
         visible = self.layout.allowed(None if scope.sees_all else scope.allows)
         shown = np.array([kind == "conversation" for kind in self.layout.kinds], np.bool_)

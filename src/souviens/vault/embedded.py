@@ -46,6 +46,7 @@ class EmbeddedStore(LettingGo):
         self.format = schema.format_of(self.db)
         self._depth = 0
         self._locks: dict[int, FileLock] = {}
+        self._began: dict[int, int] = {}  # stage -> the newest pack before it
 
     def close(self) -> None:
         for stage in list(self._locks):
@@ -223,6 +224,7 @@ class EmbeddedStore(LettingGo):
         with self.transaction():
             self.db.execute("INSERT INTO stage(began, version) VALUES (?, ?)", (at, self.version()))
             stage = self.db.last_insert_rowid()
+            self._began[stage] = int(self._row("SELECT coalesce(max(seq), 0) FROM pack")[0])
             # Taken inside the transaction: a sweeper decides inside one too, so it never sees an open stage without its lock.
             self._locks[stage] = lock = self._lock(stage)
             lock.acquire(timeout=0)
@@ -393,7 +395,8 @@ class EmbeddedStore(LettingGo):
         damaged = []
         cursor = self.db.cursor()
         for seq, kind, data, digest in cursor.execute(
-            "SELECT seq, kind, data, digest FROM pack WHERE stage = ? AND doomed = 0", (stage,)
+            "SELECT seq, kind, data, digest FROM pack WHERE seq > ? AND stage = ? AND doomed = 0",
+            (self._began.get(stage, 0), stage),
         ):
             try:
                 if kind == "conversation":
