@@ -24,7 +24,7 @@ from souviens.index.vectors import closeness
 from souviens.index.words import Term, terms
 from souviens.vault.store import Store
 
-BATCH = 2 << 20  # characters of text in one transaction: some 100 ms
+BATCH = 4 << 20  # characters of text in one transaction: some 200 ms
 # What a question costs is the number of postings it reads, and its commonest words bring the most and tell the least: the rarest
 # are kept as far as POSTINGS go (107,000 units, ten words: 169 ms with all, 10 to 20 with the rarest). Below SMALL units every
 # word is cheap. FEWEST stay whatever they cost.
