@@ -107,7 +107,7 @@ def epoch(value: object, *, unit: int = 1) -> Instant:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal, float, str)):
         return unknown("not a number", given)
     try:
-        number = Decimal(given)
+        number = value if isinstance(value, Decimal) else Decimal(given)
     except InvalidOperation:
         return rfc3339(value) if isinstance(value, str) else unknown("not a number", given)
     if not number.is_finite():

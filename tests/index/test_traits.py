@@ -38,6 +38,31 @@ def test_law_a_byte(text: str) -> None:
     assert 0 <= traits_of(text) < 256
 
 
+_WORDS = (
+    "I",
+    "I'm",
+    "x'i'm",
+    "rock'n'roll",
+    "my",
+    "yesterday",
+    "this",
+    "week",
+    "like",
+    "prefer",
+    "always",
+    "Always'x",
+    "d'ora in poi",
+)
+_PIECES = st.sampled_from((*_WORDS, "from now on", "Ines", "3", "_", "'", "?", "?)", ")", "é"))
+_GAPS = st.sampled_from(["", " ", " ", " ", "'", "_", ", ", "\n", "\x1c"])
+
+
+@given(st.lists(st.tuples(_PIECES, _GAPS), max_size=8).map(lambda pairs: "".join(map("".join, pairs))))
+def test_law_plain_text_is_read_like_any_other(text: str) -> None:
+    """Text in ASCII is divided in another way: a sign before it that is no word sends it the common one."""
+    assert traits_of(text) == traits_of(f"\N{MIDDLE DOT} {text}")
+
+
 def test_only_persons_have_traits() -> None:
     run = run_of(conversation("c", "I saw 3 boats?", "I saw 3 boats?"))
     assert [unit.traits != 0 for unit in run.units] == [False, True, False]

@@ -24,7 +24,7 @@ from souviens.index.vectors import closeness
 from souviens.index.words import Term, terms
 from souviens.vault.store import Store
 
-BATCH = 2 << 20  # characters of text in one transaction: some 100 ms
+BATCH = 4 << 20  # characters of text in one transaction: some 200 ms
 PATIENCE = 600.0  # seconds to wait for another process that rebuilds the index
 ERASED = 50  # units erased in place in one transaction: some 250 ms
 EMBEDDED = 128  # units whose vectors are written in one transaction

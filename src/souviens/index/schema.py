@@ -48,7 +48,8 @@ CREATE TABLE codes(number INTEGER PRIMARY KEY, codes BLOB NOT NULL) STRICT;
 
 # On 40 MB of Zipf text, CPU seconds per 100 MB, single runs on a busy machine: SQLite's defaults 7.1, these 4.8 to 5.8, of which
 # some 3.4 are tokenising. Waiting for more than 16 parts before a merge showed no gain; a part's page fits one of 8192 bytes.
-OPTIONS = {"hashsize": 16 << 20, "automerge": 16, "crisismerge": 64, "usermerge": 2, "pgsz": 8000, "secure-delete": 1}
+# secure-delete is said where words are added and where they are removed (`contents`).
+OPTIONS = {"hashsize": 16 << 20, "automerge": 16, "crisismerge": 64, "usermerge": 2, "pgsz": 8000}
 
 
 def create(db: apsw.Connection) -> None:

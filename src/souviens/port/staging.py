@@ -215,11 +215,11 @@ class Staging:
         for readings in self._batch.conversations.values():
             self._conversation(_as_one(readings))
         batch, self._batch = self._batch, _Batch()
+        ready = self.store.make_ready(batch.slices, batch.packs)
         with self.store.transaction():
-            self.store.put_slices(batch.slices)
+            seqs = self.store.put_ready(self.stage, ready)
             if batch.segments:
                 self.store.put_segments(self.member, self.ordinal, batch.segments, batch.commitments)
-            seqs = self.store.put_packs(self.stage, batch.packs)
             self.store.put_origins(self.number, batch.told)
         self.ordinal += len(batch.segments)
         self._shares.update(zip(seqs, batch.shares, strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -58,8 +59,7 @@ class Found:
         return attachment
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Voice(NamedTuple):
     """Who speaks a message: its role and author, whom it addresses (None = everybody), what its tool said went wrong."""
 
     role: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from msgspec.structs import replace
+from typing import NamedTuple
 
 from souviens.canon import Instant, epoch, make_id, unknown
 from souviens.formats._fields import note
@@ -39,7 +38,7 @@ _EVERYBODY = ("", "all")
 # Keys that many conversations share.
 _ROOTS = ("root", "client-created-root")
 _HIDDEN_KINDS = ("user_editable_context", "model_editable_context")
-_HIDING = ("is_visually_hidden_from_conversation", "is_user_system_message", "is_contextual_answers_system_message")
+_HIDING = frozenset(("is_visually_hidden_from_conversation", "is_user_system_message", "is_contextual_answers_system_message"))
 
 
 def read(slice: Slice, sidecars: Json = None) -> Reading:
@@ -250,13 +249,13 @@ def _wrong(node: Json) -> str:
     if not isinstance(message, dict):
         return "the message is not an object"
     author, content = message.get("author"), message.get("content")
-    if not isinstance(author, (dict, type(None))):
+    if author is not None and not isinstance(author, dict):
         return "its author is not an object"
-    if not isinstance(content, (dict, type(None))):
+    if content is not None and not isinstance(content, dict):
         return "its content is not an object"
-    if author and not isinstance(author.get("role"), (str, type(None))):
+    if author and not isinstance(author.get("role", ""), str) and author["role"] is not None:
         return "its role is not a word"
-    if content and not isinstance(content.get("parts"), (list, type(None))):
+    if content and not isinstance(content.get("parts", []), list) and content["parts"] is not None:
         return "its parts are not a list"
     return ""
 
@@ -270,58 +269,55 @@ def _message(graph: Graph, key: str, surrogates: list[list[str]] | None, found: 
         extra["node"] = apart
     if surrogates:
         extra["surrogates"] = surrogates
-    placeholder = Message(
-        id=graph.id(key),
-        provider_id=key,
-        parent=graph.id(parent) if parent is not None else None,
-        order=graph.ranks[key],
-        role="",
-        time=_ABSENT,
-        visibility="placeholder",
-        extra=extra,
-    )
-    message = node.get("message")
-    return sealed(placeholder if message is None else _told(placeholder, message, found))
+    message, place = node.get("message"), graph.id(key)
+    told = _Told("", _ABSENT, (), None, None, None, "placeholder", extra)
+    if message is not None:
+        told = _told(place, key, message, extra, found)
+    return sealed(Message(place, key, graph.id(parent) if parent is not None else None, graph.ranks[key], *told))
 
 
-def _told(placeholder: Message, message: dict[str, Json], found: Found) -> Message:
-    """The placeholder with what its message tells. Each step takes what it reads out of a copy; the rest goes to `extra`."""
+class _Told(NamedTuple):
+    """What a message says of itself: `records.Message` from `role` on, in its order."""
+
+    role: str
+    time: Instant
+    parts: tuple[Part, ...]
+    author: str | None
+    model: str | None
+    updated: Instant | None
+    visibility: Visibility
+    extra: Extra
+
+
+def _told(id: str, key: str, message: dict[str, Json], extra: Extra, found: Found) -> _Told:
+    """Each step takes what it reads out of a copy; the rest goes to `extra`."""
     left = dict(message)
-    author, content, metadata = (_fields(left, name) for name in ("author", "content", "metadata"))
+    author, content, metadata = _fields(left, "author"), _fields(left, "content"), _fields(left, "metadata")
     count_unknown(found.unknown, "mapping.*.message", message, known.MESSAGE)
     count_unknown(found.unknown, "mapping.*.message.author", author, known.AUTHOR)
     count_unknown(found.unknown, "mapping.*.message.metadata", metadata, known.METADATA)
     role, name, kind = _role(author), take(author, "name") or None, content.get("content_type")
     visibility = _visibility(role, kind, message.get("weight"), metadata)
     if kind in _HIDDEN_KINDS or "user_context_message_data" in metadata:
-        evidence = Evidence(found.conversation, placeholder.id)
+        evidence = Evidence(found.conversation, id)
         found.memories.update({memory.id: memory for memory in memories(content, metadata, evidence)})
     own_id = message.get("id")
     voice = Voice(role, name, _recipient(message), own_id if isinstance(own_id, str) else "", _failed(metadata), found)
     parts: list[Part] = parts_of(content, voice)
-    parts += uploads(metadata, parts, voice)
-    parts += citations(metadata)
+    if metadata:
+        parts += uploads(metadata, parts, voice)
+        parts += citations(metadata)
     if kind == "text" and parts and isinstance(parts[0], Text):
         del content["content_type"]  # a Text part says as much
-    if own_id == placeholder.provider_id:
+    if own_id == key:
         del left["id"]
     model, time = _model(role, metadata), _time(left, "create_time")
     updated = _time(left, "update_time") if left.get("update_time") is not None else None
-    extra = placeholder.extra | remaining(left)
+    extra |= remaining(left)
     for place, fields in (("author", author), ("content", content), ("metadata", metadata)):
         if fields and (rest := remaining(fields)):
             extra[place] = rest
-    return replace(
-        placeholder,
-        role=role,
-        time=time,
-        parts=tuple(parts),
-        author=name,
-        model=model,
-        updated=updated,
-        visibility=visibility,
-        extra=extra,
-    )
+    return _Told(role, time, tuple(parts), name, model, updated, visibility, extra)
 
 
 def _fields(message: dict[str, Json], name: str) -> dict[str, Json]:
@@ -349,7 +345,8 @@ def _role(author: dict[str, Json]) -> str:
 
 def _visibility(role: str, kind: Json, weight: Json, metadata: dict[str, Json]) -> Visibility:
     """Hidden is what was never shown. An answer that was regenerated away has weight 0 too, and was."""
-    if any(metadata.get(flag) is True for flag in _HIDING) or kind in _HIDDEN_KINDS:
+    flagged = not _HIDING.isdisjoint(metadata) and any(metadata.get(flag) is True for flag in _HIDING)
+    if flagged or kind in _HIDDEN_KINDS:
         return "hidden"
     return "hidden" if role == "system" and weight == 0 and not isinstance(weight, bool) else "visible"
 
