@@ -43,6 +43,8 @@ def test_reads_the_event_and_the_side(question: str, side: str, event: str) -> N
         "Nach Berlin fuhr ich mit wem?",
         "彼の名前は何ですか",
         "What did I say about the kiln?",
+        "How many days did I wait before the move?",
+        "Combien de jours avant le départ ai-je réservé ?",
     ],
 )
 def test_a_date_or_nothing_is_no_event(question: str) -> None:

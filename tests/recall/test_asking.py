@@ -304,7 +304,7 @@ def test_what_was_said_in_the_project_it_is_asked_from_counts_more(recall: Asked
 def test_what_holds_now_prefers_the_newest_and_shows_the_older(recall: Asked) -> None:
     said = [
         Conversation(f"c{n}", "chatgpt", None, Head(), (message(f"m{n}", "I live in " + town, us=(1 + 400 * n) * 86_400_000_000),))
-        for n, town in enumerate(("Lyon.", "Nantes.", "Brest."))
+        for n, town in enumerate(("Lyon.", "Metz.", "Nice."))
     ]
     answer = recall("where do I currently live?", *said)
     assert answer.kind == "changed"

@@ -47,9 +47,12 @@ class LocalEncoder:
         if len(texts) < 2 or self._threads == 1:
             rows = [vector(text) for text in texts]
         else:
-            with ThreadPoolExecutor(self._threads) as pool:
-                rows = list(pool.map(vector, texts))
+            rows = list(self._pool.map(vector, texts))
         return unit(np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads)
 
     @cached_property
     def _vector(self) -> Callable[[str], Floats]:

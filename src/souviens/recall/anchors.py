@@ -26,6 +26,14 @@ _EASTERN = re.compile(
 _EARLIER = frozenset(("前", "まえ", "之前", "以前", "전에"))
 # A year, a month, a day or a clock is a date, which `relative` reads.
 _DATE = re.compile(rf"\b(?:\d|{NAMES}\b|now\b|today\b|then\b|that\b|long\b)", re.IGNORECASE)
+# "How many days before the move": the event is one end of what is asked for, not a date of it.
+_DURATION = re.compile(
+    r"\b(?:how (?:long|many (?:minutes|hours|days|weeks|months|years))|combien de (?:temps|jours|semaines|mois)"
+    r"|wie ?(?:lange|viele (?:tage|wochen|monate|jahre))|cu[aá]nt[oa]s? (?:tiempo|d[ií]as|semanas|meses|a[nñ]os)"
+    r"|quant[oi] (?:tempo|giorni|mesi|anni)"
+    r"|сколько (?:времени|дней|недель|месяцев|лет))|何(?:日|週間|か月|年)|多(?:久|少天)|며칠|얼마나 오래",
+    re.IGNORECASE,
+)
 
 
 class Anchor(NamedTuple):
@@ -36,7 +44,9 @@ class Anchor(NamedTuple):
 
 
 def anchors(question: str) -> list[Anchor]:
-    """The events a question dates by, at most `MOST`; none that is a date or that no word tells of."""
+    """The events a question dates by, at most `MOST`; none that is a date or that no word tells of, nor one end of a duration."""
+    if _DURATION.search(question):
+        return []
     found = [
         Anchor("before" if match["before"] else "after", match["event"].strip())
         for match in _SAID.finditer(question)

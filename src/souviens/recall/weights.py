@@ -71,7 +71,7 @@ _CHANGES: dict[Kind, dict[str, float]] = {
     "lookup": {},
     "list": {},
     # What holds now was said last; what held before stays among the rest.
-    "changed": {"recent": 0.6},
+    "changed": {"recent": 0.2},
     # Events are told by the person, in turns that name things, and the words of the question are about all of them alike.
     "order": _QUIET
     | {"words": 1.8, "around": 0.7, "vectors": 0.0, "near": 1.2, "conversation": 0.0, "clause": 2.3, "person": 2.6, "opening": 0.2}
@@ -100,7 +100,7 @@ CHANCE = 0.09  # cosine a conversation's best turn gains by chance for each e-fo
 LIKELY, LIKELY_BY_WORDS = 1.2, 0.34
 ENOUGH = 0.5  # of a question's words in one place, for words to count in full: one of three is no match, however rare it is
 BY_WORDS, BY_VECTORS = 500, 400  # units taken as candidates: more words or fewer vectors cost recall or time (docs/LOG.md)
-SIDE = 0.15  # how much lying on the right side of an event counts of what a named day does: half of the history may lie there
+SIDE = 0.1  # how much lying on the right side of an event counts of what a named day does: half of the history may lie there
 CLOSER = 80  # of the best candidates, whose nearness to the question and each of its clauses is computed exactly
 RULES = 200  # standing instructions that are candidates whatever is asked, the newest
 LOOKED_AT = 64  # of the best candidates, whose records are read for what the index does not know: what was confirmed or quoted
