@@ -19,7 +19,9 @@ from souviens.index.layout import Integers, Layout, Mask
 from souviens.index.port import Postings
 from souviens.index.words import Term
 
-K1, B = 1.2, 0.75  # how soon saying it again stops counting, and how much a long text has to say it more often: the usual values
+# How soon saying it again stops counting, and how much a long text has to say it more often. The usual values are 1.2 and 0.75;
+# these gain half a point on histories with a model, whose turns are long, and cost as much between persons (docs/LOG.md).
+K1, B = 1.8, 1.0
 # What a question costs is the number of postings it reads, and its commonest words bring the most and tell the least: the rarest
 # are kept as far as POSTINGS go. Below SMALL units every word is cheap. FEWEST stay whatever they cost.
 POSTINGS, SMALL, FEWEST = 6_000, 5_000, 2
