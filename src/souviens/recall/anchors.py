@@ -28,7 +28,8 @@ _EARLIER = frozenset(("前", "まえ", "之前", "以前", "전에"))
 _DATE = re.compile(rf"\b(?:\d|{NAMES}\b|now\b|today\b|then\b|that\b|long\b)", re.IGNORECASE)
 # "How many days before the move": the event is one end of what is asked for, not a date of it. Nor is it of a total.
 _DURATION = re.compile(
-    r"\b(?:in total|altogether|au total|insgesamt|en total|in tutto|how (?:long|many (?:minutes|hours|days|weeks|months|years))|combien de (?:temps|jours|semaines|mois)"
+    r"\b(?:in total|altogether|au total|insgesamt|en total|in tutto"
+    r"|how (?:long|many (?:minutes|hours|days|weeks|months|years))|combien de (?:temps|jours|semaines|mois)"
     r"|wie ?(?:lange|viele (?:tage|wochen|monate|jahre))|cu[aá]nt[oa]s? (?:tiempo|d[ií]as|semanas|meses|a[nñ]os)"
     r"|quant[oi] (?:tempo|giorni|mesi|anni)"
     r"|сколько (?:времени|дней|недель|месяцев|лет))|何(?:日|週間|か月|年)|多(?:久|少天)|며칠|얼마나 오래",

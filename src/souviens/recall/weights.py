@@ -78,7 +78,7 @@ _CHANGES: dict[Kind, dict[str, float]] = {
     | {"number": 0.5, "name": 1.0, "self": 0.65, "moment": 0.0},
     # What a dialogue came to stands in the replies.
     "summary": _QUIET
-    | {"words": 1.1, "around": 1.1, "vectors": 0.9, "near": 0.9, "conversation": 0.35, "clause": 1.5, "person": 0.0, "model": 1.2}
+    | {"words": 0.9, "around": 1.75, "vectors": 0.6, "near": 0.7, "conversation": 0.5, "clause": 1.6, "person": 0.0, "model": 1.35}
     | {"opening": 0.35, "number": 0.4, "self": 0.0, "moment": 0.0},
     # What the model said, and what it answered.
     "reply": _QUIET
