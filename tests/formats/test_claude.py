@@ -262,7 +262,7 @@ def test_accounts_and_logins_are_withheld(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('[{"title": "no account"}]')
     (tmp_path / "d.json").write_text('[null, {"uuid": "c", "chat_messages": []}]')
     with open_delivery(tmp_path) as delivery:
-        assert claude.plan(delivery) == {"a.json": "withhold", "b.json": "withhold", "c.json": "keep", "d.json": "cut"}
+        assert claude.plan(delivery) == {"a.json": "withhold", "b.json": "withhold", "d.json": "cut"}
 
 
 def test_cutting_covers_every_byte() -> None:
