@@ -377,3 +377,13 @@ def test_describe_says_why_something_was_refused(tmp_path: Path) -> None:
         assert delivery.describe() == (
             "zip of 0 files; 1 refused: conversations.json, it would grow more than 200 times: the mark of a zip bomb"
         )
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_text_in_utf_16_is_called_so(tmp_path: Path, order: str) -> None:
+    path = tmp_path / "chat.json"
+    path.write_bytes(('\ufeff[{"a": 1}]').encode(order))
+    with open_delivery(path) as delivery:
+        assert "UTF-16" in delivery.describe()
+        assert "iconv" in delivery.describe()
+        assert "binary" not in delivery.describe()

@@ -11,7 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, first_value, load, locate, outline, whole
+from souviens.jsonspan import (
+    Flaws,
+    Glue,
+    Route,
+    Secret,
+    Slice,
+    cut_elements,
+    cut_members,
+    decode,
+    first_value,
+    load,
+    locate,
+    outline,
+    whole,
+)
 from souviens.records import Json
 
 WINDOWS = (1, 2, 3, 7, 64, 1 << 20)
@@ -133,6 +147,31 @@ def test_what_follows_an_object_is_read_too(between: bytes) -> None:
     assert [slice.value for slice in found if not slice.damage] == [{"a": 1}, {"b": 2}, [3]]
     assert [slice.where for slice in found][:2] == ["", "[1]"]
     assert [slice.data for slice in found if slice.damage] == ([between] if between == b"}" else [])
+
+
+@pytest.mark.parametrize("between", [b"\n", b"", b"\r\n,"])
+def test_what_follows_is_read_by_the_same_keys(between: bytes) -> None:
+    first, second = b'{"n":1,"a":{"b":[1,{"x":2}],"z":"]"},"y":[0]}', b'{"y":{"b":[9]},"a":{"b":[3]}}'
+    rest = between.join((second, b'{"other":[4]}', b'{"a":{"b":[]}}', b"[5]", b"}"))
+    found = slices(first + between + rest, keys=("a", "b"))
+    assert [slice.value for slice in found if not slice.damage] == [1, {"x": 2}, 3, {"other": [4]}, [5]]
+    assert [slice.where for slice in found] == ["a.b[0]", "a.b[1]", "[1].a.b[0]", "[2]", "[4]", "[5]"]
+    assert [slice.data for slice in found if slice.damage] == [b"}"]
+
+
+def test_what_follows_is_cut_by_its_members_and_its_secrets_are_marked() -> None:
+    kinds: dict[str, Route] = {"a": "first", "b": {"c": "second"}, "key": Secret("keys")}
+    first, second = b'{"key":"k1","b":{"c":[1]},"a":[2]}', b'{"a":[3],"key":{"x":"k2"},"b":{"c":[4]}}'
+    for window in WINDOWS:
+        pieces = list(cut_members(io.BytesIO(first + second + b'{"key":["k3'), path="p", kinds=kinds, window=window))
+        assert b"".join(piece.data for piece in pieces) == first + second + b'{"key":["k3'
+        assert [(p.kind, p.where, p.value) for p in pieces if isinstance(p, Slice)] == [
+            ("second", "b.c[0]", 1),
+            ("first", "a[0]", 2),
+            ("first", "[1].a[0]", 3),
+            ("second", "[1].b.c[0]", 4),
+        ]
+        assert [p.data for p in pieces if isinstance(p, Glue) and p.secret] == [b"k1", b'"x":"k2"', b'"k3']
 
 
 def test_the_array_under_keys() -> None:

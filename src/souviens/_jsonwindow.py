@@ -29,7 +29,7 @@ class Window:
     """
 
     def __init__(self, stream: BinaryIO, size: int, most: int = sys.maxsize) -> None:
-        self._stream, self._size, self._left = stream, size, most
+        self._stream, self.size, self._left = stream, size, most
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self.text, self.pos, self.ended = "", 0, False
 
@@ -38,7 +38,7 @@ class Window:
         if self.ended:
             return False
         held = self.text[self.pos :]
-        chunk = self._stream.read(min(max(self._size, len(held)), self._left))
+        chunk = self._stream.read(min(max(self.size, len(held)), self._left))
         self._left -= len(chunk)
         self.ended = not chunk
         self.text, self.pos = held + self._decoder.decode(chunk, final=self.ended), 0
@@ -46,7 +46,7 @@ class Window:
 
     def prepare(self) -> None:
         """Keep at least half a size ahead, so that an ordinary element never meets the edge."""
-        if len(self.text) - self.pos < self._size // 2:
+        if len(self.text) - self.pos < self.size // 2:
             self.grow()
 
     def peek(self) -> str:

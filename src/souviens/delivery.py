@@ -30,6 +30,7 @@ from souviens.records import Json, Problem
 
 _MAGIC_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _HELD = 64 << 20  # bytes of nested zips held in memory: reading backwards in a compressed one starts it again from its first byte
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MAGICS = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -201,6 +202,8 @@ def _describe(entry: Entry) -> str:
         return f"{kind}{' of objects' if keys and kind == 'array' else ''}{f' with {listed}' if keys else ''}"
     if not head:
         return "empty"
+    if head.startswith(_UTF_16) and b"\0" in head:
+        return "text in UTF-16, which no reader takes: convert it with iconv -f UTF-16 -t UTF-8"
     for magic, name in _MAGICS:
         if head.startswith(magic):
             return name

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 from souviens._jsonflaws import cleaned, find_flaws, has_lone_surrogate, step_over
 from souviens._jsonsample import sample
@@ -24,8 +24,11 @@ __all__ = [
     "CUT_OFF",
     "Flaws",
     "Glue",
+    "Route",
+    "Secret",
     "Slice",
     "cut_elements",
+    "cut_members",
     "decode",
     "first_value",
     "load",
@@ -170,38 +173,166 @@ def _bytes(text: str) -> int:
 # --- cutting ----------------------------------------------------------------------------------------------------------
 
 
+class Secret(NamedTuple):
+    """Instead of a kind: the value under this key is to stay out of the vault unless asked for. what: what it is ("API keys")."""
+
+    what: str
+
+
+# What to do with the value under a key: cut its elements as slices of this kind, withhold it, or look into it by its own keys.
+Route: TypeAlias = "str | Secret | Mapping[str, Route]"
+
+
 def cut_elements(
     stream: BinaryIO, *, path: str, kind: str, keys: tuple[str, ...] = (), limit: int = 1 << 30, window: int = _WINDOW
 ) -> Iterator[Glue | Slice]:
     """Cut the array found under `keys` (() = the document itself is the array) into its elements; all else is glue.
 
     If the document (or what stands under `keys`) is an object instead of an array, that object is a slice with where "",
-    and what follows the document (JSON lines, files put one behind the other) is read as further elements. `limit`: bytes
-    of the largest element that will be decoded; a larger one is cut but damaged ("too large"). `window`: bytes read at a
-    time. Memory is bounded by the largest element, not by the file. The concatenation of all
+    and what follows the document (JSON lines, files put one behind the other) is read as further elements, or by the same keys.
+    `limit`: bytes of the largest element that will be decoded; a larger one is cut but damaged ("too large"). `window`: bytes
+    read at a time. Memory is bounded by the largest element, not by the file. The concatenation of all
     pieces is the stream, byte for byte, whatever the bytes are; nothing is raised for bad content.
     """
-    return _pieces(Window(stream, window), path, kind, keys, limit)
+    route: Route = kind
+    for key in reversed(keys):
+        route = {key: route}
+    return _pieces(Window(stream, window), path, route, limit)
 
 
-def _pieces(view: Window, path: str, kind: str, keys: tuple[str, ...], limit: int) -> Iterator[Glue | Slice]:
+def cut_members(
+    stream: BinaryIO, *, path: str, kinds: Mapping[str, Route], limit: int = 1 << 30, window: int = _WINDOW
+) -> Iterator[Glue | Slice]:
+    """The elements of several arrays of one object, wherever they stand in it, in one pass; the rest as in `cut_elements`.
+    A document that follows and has none of these keys is a slice of the first kind, so that a reader refuses it by name."""
+    return _pieces(Window(stream, window), path, kinds, limit)
+
+
+def _pieces(view: Window, path: str, route: Route, limit: int, *, only_first: bool = False) -> Iterator[Glue | Slice]:
     if view.peek() == "\ufeff":
         yield Glue(view.take(view.pos + 1))
     yield from _space(view)
-    for key in keys:
-        if not (yield from _enter(view, key)):
-            break
-    else:
-        cutter = _Cutter(view, path, kind, limit)
+    if isinstance(route, Mapping):
+        yield from _joined(_Members(view, path, limit).documents(route, only_first=only_first), view.size)
+    elif isinstance(route, str):
+        cutter = _Cutter(view, path, route, limit)
         if view.peek() == "{":
             yield cutter.element("", "}")
-            if not keys:
-                yield from cutter.elements("", to_the_end=True, first=1)
+            yield from cutter.elements("", to_the_end=True, first=1)
         elif view.peek() == "[":
             yield Glue(view.take(view.pos + 1))
-            yield from cutter.elements(".".join(keys), to_the_end=not keys)
+            yield from cutter.elements("", to_the_end=True)
     while view.peek():
         yield Glue(view.take(len(view.text)))
+
+
+def _joined(pieces: Iterator[Glue | Slice], size: int) -> Iterator[Glue | Slice]:
+    """Neighbouring glue as one, up to about this many bytes."""
+    held = bytearray()
+    for piece in pieces:
+        plain = isinstance(piece, Glue) and not piece.secret
+        held += piece.data if plain else b""
+        if held and (not plain or len(held) >= size):
+            yield Glue(bytes(held))
+            held.clear()
+        if not plain:
+            yield piece
+    if held:
+        yield Glue(bytes(held))
+
+
+class _Members:
+    """Takes documents off a window by the keys of their members."""
+
+    def __init__(self, view: Window, path: str, limit: int) -> None:
+        self._view, self._path, self._limit = view, path, limit
+        self._met = False  # whether the document at hand has one of the keys
+
+    def documents(self, route: Mapping[str, Route], *, only_first: bool) -> Iterator[Glue | Slice]:
+        view, number = self._view, 0
+        while True:
+            if between := view.take_between(commas=True):
+                yield Glue(between)
+            here = view.peek()
+            if not here or (number and only_first):
+                return
+            if here == "]" and number:
+                yield Glue(view.take(view.pos + 1))
+                continue
+            if number:
+                yield from self._further(route, f"[{number}]")
+            else:
+                yield from self._members(route, ()) if here == "{" else map(Glue, _value_bytes(view))
+            number += 1
+
+    def _further(self, route: Mapping[str, Route], where: str) -> Iterator[Glue | Slice]:
+        """A document that follows another; one that has none of the keys is a slice. Up to the first key it is held in memory."""
+        cutter = _Cutter(self._view, self._path, _first_kind(route), self._limit)
+        if self._view.peek() != "{":
+            yield cutter.element(where, "]")
+            return
+        self._met, held = False, bytearray()
+        for piece in self._members(route, (where,)):
+            if not self._met:
+                held += piece.data
+                continue
+            if held:
+                yield Glue(bytes(held))
+                held.clear()
+            yield piece
+        if held:
+            yield cutter.cut_out(where, bytes(held))
+
+    def _members(self, route: Mapping[str, Route], above: tuple[str, ...]) -> Iterator[Glue | Slice]:
+        """The object at the window's position, up to its closing brace. What is no member does not hide those behind it."""
+        view = self._view
+        yield Glue(view.take(view.pos + 1))
+        while True:
+            if between := view.take_between(commas=True):
+                yield Glue(between)
+            here = view.peek()
+            if here in ("", "}"):
+                yield from [Glue(view.take(view.pos + 1))] if here else []
+                return
+            name = b"".join(_value_bytes(view))
+            yield Glue(name)
+            if here != '"':
+                continue
+            yield from _space(view)
+            if view.peek() != ":":
+                continue
+            yield Glue(view.take(view.pos + 1))
+            yield from _space(view)
+            key = str(_read(name)[0])
+            yield from self._value(route.get(key), (*above, key))
+
+    def _value(self, route: Route | None, keys: tuple[str, ...]) -> Iterator[Glue | Slice]:
+        view, here = self._view, self._view.peek()
+        if isinstance(route, Mapping) and here == "{":
+            yield from self._members(route, keys)
+        elif isinstance(route, Secret) and here in ("{", "[", '"'):
+            self._met = True
+            data = b"".join(_value_bytes(view))
+            end = max(1, len(data) - data.endswith((b"}", b"]", b'"')))  # it has no closing one if the file is cut off in it
+            yield from (Glue(data[:1]), Glue(data[1:end], route.what, ".".join(keys)))
+            yield from [Glue(data[end:])] if data[end:] else []
+        elif isinstance(route, str) and here in ("{", "["):
+            self._met = True
+            cutter = _Cutter(view, self._path, route, self._limit)
+            if here == "{":
+                yield cutter.element(".".join(keys) if keys[0].startswith("[") else "", "}")
+                return
+            yield Glue(view.take(view.pos + 1))
+            yield from cutter.elements(".".join(keys), to_the_end=False)
+            yield from [Glue(view.take(view.pos + 1))] if view.peek() else []
+        else:
+            yield from map(Glue, _value_bytes(view))
+
+
+def _first_kind(route: Route) -> str:
+    while isinstance(route, Mapping):
+        route = next(iter(route.values()))
+    return route if isinstance(route, str) else ""
 
 
 class _Cutter:
@@ -264,10 +395,11 @@ class _Cutter:
             seen = len(view.text) - view.pos
             if not view.grow():
                 return Slice(self._kind, self._path, where, view.take(len(view.text)), damage=CUT_OFF)
-        data = view.take(end)
-        if len(data) > self._limit:
-            return self._too_large(where, data)
-        return load(Slice(self._kind, self._path, where, data))
+        return self.cut_out(where, view.take(end))
+
+    def cut_out(self, where: str, data: bytes) -> Slice:
+        """An element that was taken off the window before."""
+        return self._too_large(where, data) if len(data) > self._limit else load(Slice(self._kind, self._path, where, data))
 
     def _too_large(self, where: str, data: bytes) -> Slice:
         reason = f"too large: {len(data):,} bytes, the limit is {self._limit:,}"
@@ -288,29 +420,6 @@ def _may_be_flawed(data: bytes) -> bool:
 def _space(view: Window) -> Iterator[Glue]:
     if space := view.take_between(commas=False):
         yield Glue(space)
-
-
-def _enter(view: Window, key: str) -> Generator[Glue, None, bool]:
-    """Pass to the value of `key` in the object at the window's position, in bounded memory. False if there is none."""
-    if view.peek() != "{":
-        return False
-    yield Glue(view.take(view.pos + 1))
-    while True:
-        if between := view.take_between(commas=True):
-            yield Glue(between)
-        if view.peek() != '"':
-            return False
-        name = b"".join(_value_bytes(view))
-        yield Glue(name)
-        yield from _space(view)
-        if view.peek() != ":":
-            return False
-        yield Glue(view.take(view.pos + 1))
-        yield from _space(view)
-        if _read(name)[0] == key:
-            return True
-        for piece in _value_bytes(view):
-            yield Glue(piece)
 
 
 def _value_bytes(view: Window) -> Iterator[bytes]:
@@ -339,7 +448,10 @@ def whole(stream: BinaryIO, *, path: str, kind: str) -> Iterator[Glue | Slice]:
 def first_value(stream: BinaryIO, *, keys: tuple[str, ...] = (), limit: int = 64 << 20) -> Json:
     """The first element of the array under `keys` (or the object itself) for recognising a shape; None if there is none or it
     cannot be decoded within `limit` bytes."""
-    pieces = _pieces(Window(stream, 1 << 16, most=limit), "", "", keys, limit)
+    route: Route = ""
+    for key in reversed(keys):
+        route = {key: route}
+    pieces = _pieces(Window(stream, 1 << 16, most=limit), "", route, limit, only_first=True)
     return next((piece.value for piece in pieces if isinstance(piece, Slice)), None)
 
 

@@ -293,6 +293,22 @@ def test_a_closed_output_is_no_crash(desk: Desk) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(desk: Desk) -> None:
+    """`souviens formats | head -1` ended in 1."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [*PROGRAM, "formats"], stdout=writes, stderr=subprocess.PIPE, env=desk.environment, timeout=60, check=False
+    )
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_project_that_nobody_has_is_named(filled: Desk) -> None:
+    done = filled("move", "--to", "markdown", "--dry-run", "--project", "Lanterns", ok=1)
+    assert "Lanterns" in done.err
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii", "cp932"])
 @pytest.mark.parametrize("arguments", [["list"], ["show", "c-b"], ["recall", "café", "京都"], ["show", "c-zz"]], ids=str)
 def test_no_console_can_make_it_crash(filled: Desk, encoding: str, arguments: list[str]) -> None:

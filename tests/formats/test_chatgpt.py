@@ -376,6 +376,7 @@ def test_every_file_of_conversations_is_cut_also_a_wholly_damaged_shard(tmp_path
             "conversations-001.json": "cut",
             "listed.json": "cut",
             "page.html": "repeat",
+            "shared_conversations.json": "keep",
         }
         problems = [problem for _, reading in readings(chatgpt, delivery) for problem in reading.problems]
         assert {problem.path for problem in problems} == {"conversations-001.json", "listed.json"}

@@ -19,7 +19,7 @@ from souviens.delivery import open_delivery
 from souviens.errors import SourceError
 from souviens.formats import claude
 from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, load, locate
-from souviens.records import Json, Message, Reading, ToolResult, active_path, branch_points
+from souviens.records import Json, Message, Reading, Text, ToolResult, active_path, branch_points
 from tests import golden
 from tests.lossless import leaves, paths, replaced
 
@@ -262,7 +262,7 @@ def test_accounts_and_logins_are_withheld(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('[{"title": "no account"}]')
     (tmp_path / "d.json").write_text('[null, {"uuid": "c", "chat_messages": []}]')
     with open_delivery(tmp_path) as delivery:
-        assert claude.plan(delivery) == {"a.json": "withhold", "b.json": "withhold", "c.json": "keep", "d.json": "cut"}
+        assert claude.plan(delivery) == {"a.json": "withhold", "b.json": "withhold", "d.json": "cut"}
 
 
 def test_cutting_covers_every_byte() -> None:
@@ -461,3 +461,12 @@ def test_no_other_provider_is_claimed() -> None:
             assert shape(case) is None, case
         except SourceError:
             assert case.stat().st_size == 0 or case.suffix == ".zip"
+
+
+@pytest.mark.parametrize("kind", ["error", "user_interjection"])
+def test_words_of_a_design_block_stand_under_either_name(kind: str) -> None:
+    block = {"type": kind, "text": "Wait, in blue."}
+    body = {"role": "assistant", "content": "", "contentBlocks": [block]}
+    chat = {"uuid": "d1", "project": {"uuid": "p1"}, "messages": [{"uuid": "m1", "role": "assistant", "content": body}]}
+    reading = claude.read(Slice("design_chat", "d.json", "", json.dumps(chat).encode()), {})
+    assert [part.text for part in reading.conversations[0].messages[0].parts if isinstance(part, Text)] == ["Wait, in blue."]

@@ -128,6 +128,32 @@ def test_the_pieces_are_the_file(case: Path) -> None:
                     assert b"".join(piece.data for piece in format.cut(entry)) == stream.read()
 
 
+def _held(case: Path) -> int:
+    """Bytes of a file that are read, refused by name or withheld; -1 if no reader takes it."""
+    format = formats.reader(case.parent.name)
+    with open_delivery(case) as delivery:
+        if format.identify(delivery) is None:
+            return -1
+        cut = [entry for entry in delivery.entries if format.plan(delivery).get(entry.name) == "cut"]
+        pieces = [piece for entry in cut for piece in format.cut(entry)]
+        return sum(len(piece.data) for piece in pieces if isinstance(piece, Slice) or piece.secret)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.is_file() and "damaged" not in case.name], ids=named)
+def test_what_follows_a_document_is_not_lost(case: Path, tmp_path: Path) -> None:
+    """Two files put one behind the other: the second was left out without a word."""
+    data = case.read_bytes().strip()
+    if data.lstrip(b"\xef\xbb\xbf \n")[:1] not in (b"{", b"["):
+        pytest.skip("no JSON")
+    file = tmp_path / case.parent.name / case.name
+    file.parent.mkdir()
+    file.write_bytes(data)
+    once = _held(file)
+    for between in (b"", b"\n"):
+        file.write_bytes(data + between + data)
+        assert (held := _held(file)) == -1 or held >= 2 * once
+
+
 @pytest.mark.parametrize("case", CASES, ids=named)
 def test_a_slice_reads_the_same_out_of_the_vault(case: Path) -> None:
     """Without what the cutter decoded, from the bytes alone."""

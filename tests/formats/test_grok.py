@@ -14,8 +14,7 @@ import pytest
 
 from souviens.delivery import open_delivery
 from souviens.formats import grok
-from souviens.formats._carving import cut_members
-from souviens.jsonspan import Glue, Slice
+from souviens.jsonspan import Glue, Slice, cut_members
 from souviens.port.intake import take_in
 from souviens.records import (
     Citation,

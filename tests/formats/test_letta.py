@@ -176,6 +176,18 @@ def test_letta_keys_in_a_damaged_agent_stay_out_as_well(tmp_path: Path, agent: s
     assert all(isinstance(piece, Glue) and piece.secret for piece in holding)
 
 
+@pytest.mark.parametrize(
+    "between", ["", "}", '{"mcp_servers": [{"token": "not-a-real-key-1111"}]}', '{"x": {"token": "not-a-real-key-1111"}}']
+)
+def test_letta_keys_in_a_file_behind_another_stay_out_as_well(tmp_path: Path, between: str) -> None:
+    text = (HERE / "secrets.json").read_text(encoding="utf-8").strip()
+    with open_delivery(write(tmp_path / "two.af", f"{text}{between}{text}".encode())) as delivery:
+        pieces = list(letta.cut(delivery.entries[0]))
+    holding = [piece for piece in pieces if b"not-a-real-key" in piece.data]
+    assert len(holding) >= 6
+    assert all(isinstance(piece, Glue) and piece.secret for piece in holding)
+
+
 # --- a document inside of a string ------------------------------------------------------------------------------------
 
 

@@ -254,3 +254,9 @@ def test_system_messages_are_carried_and_several_beginnings_get_one_root() -> No
     (value,) = json.loads(written.files["llamacpp-conversations.json"])
     assert [(m["role"], m["type"]) for m in value["messages"]] == [("system", "root"), ("system", "system"), ("user", "text")]
     assert (written.carried["message"], lost(written)["beginning"]) == (2, 1)
+
+
+def test_a_thought_without_words_is_not_carried() -> None:
+    talk = Conversation("c-1", "x", None, Head("t"), (said("m-1", None, "assistant", Reasoning(""), Text("Two metres.")),))
+    written = llamacpp.write(Chosen((talk,)))
+    assert (written.carried.get("reasoning", 0), lost(written)["reasoning"]) == (0, 1)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pytest
+
+from souviens import formats
 from souviens.canon import unknown
+from souviens.delivery import open_delivery
 from souviens.formats import Chosen, markdown
 from souviens.formats._frontmatter import front_matter
 from souviens.records import Conversation, Document, Evidence, Head, Memory, Message, Text, Topic
@@ -55,3 +60,14 @@ def test_markdown_every_file_says_what_it_is() -> None:
         "memories.md": "memories",
         "index.md": "index",
     }
+
+
+@pytest.mark.parametrize("words", ["The tide is in.", "- [method] Pour slowly #coffee\n\n## Relations\n\n- part_of [[Coffee]]\n"])
+def test_a_bundle_is_nobodys_notes(tmp_path: Path, words: str) -> None:
+    """Once something said in it looked like an observation it was read as notes, and no conversation of it."""
+    talk = Conversation("c-1", "x", None, Head("t"), (said("m-1", None, words),))
+    for path, data in markdown.write(Chosen((talk,))).files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    with open_delivery(tmp_path) as delivery:
+        assert [name for name, reader in formats.readers().items() if reader.identify(delivery)] == []

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from souviens.formats import Chosen, Written, anthropic, hf, openai, sharegpt
+from souviens.delivery import open_delivery
+from souviens.formats import Chosen, Written, anthropic, hf, messages, openai, sharegpt
+from souviens.port.checking import rebuild, verify
+from souviens.port.erasing import erase
+from souviens.port.intake import take_in
 from souviens.records import (
     Citation,
     Conversation,
@@ -24,6 +29,8 @@ from souviens.records import (
     ToolResult,
     Uri,
 )
+from souviens.vault import Vault
+from tests import golden
 from tests.formats.test_writers import TALK, lost, said
 from tests.strategies import chosen as chosen_records
 
@@ -363,3 +370,51 @@ def test_the_active_path_is_what_is_written(writer: Json) -> None:
 def test_nothing_to_say_gives_no_file(writer: Json) -> None:
     written = writer.write(Chosen((Conversation("c-1", "x", None, Head("t")),)))
     assert written.files == {} and lost(written)["conversation"] == 1
+
+
+# --- read back --------------------------------------------------------------------------------------------------------------
+
+HERE = Path(__file__).parent / "messages"
+
+
+def read(path: Path) -> list[Conversation]:
+    with open_delivery(path) as delivery:
+        return [c for _, reading in golden.readings(messages, delivery) for c in reading.conversations]
+
+
+def test_results_in_a_persons_message_are_messages_of_their_own(vault: Vault) -> None:
+    garden = read(HERE / "anthropic.jsonl")[0]
+    assert [message.role for message in garden.messages] == ["system", "user", "assistant", "tool", "tool", "user", "assistant"]
+    take_in(vault, HERE / "anthropic.jsonl")
+    asked = next(message for message in garden.messages if message.parts[0] == Text("And the figs?"))
+    erase(vault, [asked.id])
+    kept = vault.store.get("conversation", garden.id)
+    assert kept is not None
+    assert {m.id for m in kept[1].messages} == {m.id for m in garden.messages} - {asked.id}
+    assert verify(vault).ok
+
+
+def test_the_same_words_said_twice_are_two_messages_that_can_be_erased_one_by_one(vault: Vault) -> None:
+    take_in(vault, HERE / "list.json")
+    (bread,) = read(HERE / "list.json")
+    first, second = (message.id for message in bread.messages if message.parts == (Text("How long?"),))
+    erase(vault, [first])
+    rebuild(vault, records=True)
+    kept = vault.store.get("conversation", bread.id)
+    assert kept is not None
+    assert [m.id for m in kept[1].messages if m.parts == (Text("How long?"),)] == [second]
+
+
+def test_a_list_beside_other_files_is_an_attachment_and_claims_nothing(tmp_path: Path) -> None:
+    (tmp_path / "chat.json").write_bytes((HERE / "list.json").read_bytes())
+    (tmp_path / "notes.json").write_text('{"a": 1}', encoding="utf-8")
+    with open_delivery(tmp_path) as delivery:
+        assert messages.identify(delivery) is None
+
+
+def test_thoughts_and_calls_are_taken_out_of_the_words_of_sharegpt() -> None:
+    pier, back = read(HERE / "sharegpt.jsonl")
+    thought, call = pier.messages[2].parts
+    assert (thought, call) == (Reasoning("The pier knows."), ToolCall("pier", {"line": 4}))
+    assert [part.name for part in back.messages[1].parts if isinstance(part, ToolCall)] == ["pier", "tide"]
+    assert pier.messages[4].parts[1] == Text("By ten minutes.")

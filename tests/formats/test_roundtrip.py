@@ -89,12 +89,16 @@ def test_the_same_choice_gives_the_same_files(writer: Writer, chosen: Chosen) ->
 # --- writers whose files we read ------------------------------------------------------------------------------------------
 
 
+LISTS = {"openai", "anthropic", "hf", "sharegpt"}  # one reader reads what these four write
+
+
 def own_reader(writer: Writer, folder: Path) -> Reader | None:
-    """The reader of that name if it claims the files; no two readers may, whoever they are."""
+    """The reader of that name (or of lists of messages) if it claims the files; no two readers may, whoever they are."""
     with open_delivery(folder) as delivery:
         claims = [reader for reader in formats.readers().values() if reader.identify(delivery) is not None]
     assert len(claims) <= 1, [reader.NAME for reader in claims]
-    return next((reader for reader in claims if reader.NAME == writer.NAME), None)
+    names = ("messages",) if writer.NAME in LISTS else (writer.NAME,)
+    return next((reader for reader in claims if reader.NAME in names), None)
 
 
 def put(written: Written, folder: Path) -> None:
@@ -114,6 +118,8 @@ def read_back(writer: Writer, written: Written) -> Chosen | None:
         with open_delivery(folder) as delivery:
             readings = [reading for _, reading in golden.readings(reader, delivery)]
     assert not [problem for reading in readings for problem in reading.problems]
+    if writer.NAME in LISTS and len({c.id for r in readings for c in r.conversations}) < written.carried["conversation"]:
+        return None  # two lists of the same lengths are one
     return Chosen(
         _merged(conversation for reading in readings for conversation in reading.conversations),
         _merged(memory for reading in readings for memory in reading.memories),
@@ -369,12 +375,13 @@ def test_a_talk_is_the_same_talk(writer: Writer) -> None:
     if back is None or not back.conversations:
         return
     (conversation,) = back.conversations
-    assert conversation.head.title == TALK.head.title
     gone = {loss.kind for loss in written.lost}
+    assert "title" in gone or conversation.head.title == TALK.head.title
     path, found = forest(TALK.messages, lambda message: True).path(TALK), active_path(conversation)
     compare(path, found, written)
     there = [message for message in conversation.messages if message.visibility == "visible"]
-    if not gone & {"role", "message_boundary", "message_split"}:
+    unlike = {"role", "message_boundary", "message_split", *(["message"] if writer.NAME in LISTS else [])}
+    if not gone & unlike:
         assert [m.role for m in found if m.visibility == "visible"] == [m.role for m in path if m.visibility == "visible"]
     if not gone & {"time", "time_fraction"}:
         assert {m.time.us for m in there} >= {m.time.us for m in TALK.messages if m.time.us is not None}

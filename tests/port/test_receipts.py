@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -240,6 +241,43 @@ def test_the_program_ends_with_3_when_something_was_refused(tmp_path: Path) -> N
     partly = subprocess.run(command, capture_output=True, text=True, check=False)
     assert partly.returncode == 3, partly.stderr
     assert len(json.loads(partly.stdout)["sources"][0]["refused"]) == 1
+
+
+NEXT = {"v": 9, "chats": [{"key": "k1", "beats": [{"who": {"role": "human"}, "body": "hi"}]}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("chats_v9.json", NEXT),
+        ("chats_v9.json", [{"id": 1, "turns": [{"a": "hi"}, {"b": "hello"}]}]),
+        ("chats_v9.jsonl", b'{"speaker": "user", "text": "hi"}\n{"speaker": "ai", "text": "hello"}\n'),
+        ("chats_v9.csv", b"time,Role,Content\n1,user,hi\n"),
+    ],
+)
+def test_a_file_of_conversations_that_nobody_reads_is_named(vault: Vault, tmp_path: Path, name: str, value: Any) -> None:
+    """A provider's next generation beside the one we know: it was kept without a word."""
+    write(tmp_path / "x" / "conversations.json", [claude_chat("c1", said("m1", None, "human", "one"))])
+    write(tmp_path / "x" / name, value)
+    receipt = take_in(vault, tmp_path / "x")
+    assert [(problem.kind, problem.path) for problem in receipt.refused] == [("source", name)]
+    assert receipt.new.conversations == receipt.read.conversations == 1
+    assert take_in(vault, tmp_path / "x").refused == receipt.refused
+    assert verify(vault).ok
+
+
+def test_what_lies_beside_conversations_and_holds_none_is_not_named(vault: Vault, tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    write(folder / "conversations.json", [chat("c", turn("a", None, "user", "one", metadata={"attachments": [{"id": "file-1"}]}))])
+    write(folder / "file-1-notes.json", NEXT)
+    write(folder / "model_comparisons.json", [{"input": {"messages": [{"role": "user", "content": "one"}]}}])
+    write(folder / "user_settings.json", {"settings": {"theme": "dark", "role": "user"}})
+    write(folder / "ads.json", [{"id": 1, "title": "a talk", "value": 3}])
+    write(folder / "data.csv", b"time,value\n1,2\n")
+    write(folder / "README.md", b"# user\n\nassistant: hello\n")
+    receipt = take_in(vault, folder)
+    assert receipt.refused == ()
+    assert receipt.attachments.found == 1
 
 
 # --- progress, attachments, long texts --------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ A format is a module (or package) here whose name does not begin with an undersc
 and, to be readable,
 
     identify(delivery) -> str | None                    its shape id ("v1", "sharded", "slim") if the delivery is this format
-    plan(delivery) -> dict[entry name, Treatment]        what to do with each file; entries it does not name are kept as blobs
+    plan(delivery) -> dict[entry name, Treatment]        what to do with each file; entries it does not name are kept as blobs, and
+                                                         named on the receipt if they look like conversations
     sidecars(delivery) -> Sidecars                       what the side files say, read once before any slice (any object)
     cut(entry) -> Iterator[Glue | Slice]                 bytes of a "cut" entry, in order, covering every byte
     read(slice, sidecars) -> Reading                     one slice into records; never raises for bad content: Problems are data

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from io import BytesIO
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from souviens.delivery import Entry
 from souviens.errors import SourceError
@@ -97,38 +97,6 @@ def runs(data: bytes, breaks: Callable[[bytes, int], bool]) -> Iterator[tuple[in
         yield start, here, first
 
 
-def cut_members(stream: BinaryIO, *, path: str, kinds: dict[str, str]) -> Iterator[Glue | Slice]:
-    """The elements of several arrays of one object, wherever they stand in it. kinds: key -> kind of its slices.
-
-    The first of these keys may hold gigabytes and is cut as it is read; all that stands before and behind it is held in memory.
-    """
-    (key, kind), *others = kinds.items()
-    held, met = bytearray(), False
-    for piece in cut_elements(stream, path=path, kind=kind, keys=(key,)):
-        if isinstance(piece, Glue):
-            held += piece.data
-            continue
-        yield from _others(bytes(held), path, {} if met else dict(others), lead=b"")
-        yield piece
-        met, held = True, bytearray()
-    # What is behind the array begins with its closing bracket: with an array before it, it is an object again.
-    closing = held.lstrip(b" \t\r\n,").startswith(b"]")
-    yield from _others(bytes(held), path, dict(others), lead=b'{"":[' if met and closing else b"{" if met else b"")
-
-
-def _others(data: bytes, path: str, kinds: dict[str, str], lead: bytes) -> Iterator[Glue | Slice]:
-    """The bytes before or behind an array, cut by the other keys. lead: what has to stand before them to be an object."""
-    if not kinds:
-        yield from [Glue(data)] if data else []
-        return
-    skip = len(lead)
-    for piece in cut_members(BytesIO(lead + data), path=path, kinds=kinds):
-        behind = piece.data[skip:]
-        if behind:
-            yield Glue(behind) if skip else piece
-        skip = max(0, skip - len(piece.data))
-
-
 def cut_lines(entry: Entry, kind: str) -> Iterator[Glue | Slice]:
     """Each line that is not blank as one slice of JSON; a byte order mark is glue. where: ":" and its number, from 1."""
     data = contents(entry)
@@ -140,9 +108,9 @@ def cut_lines(entry: Entry, kind: str) -> Iterator[Glue | Slice]:
     return carve(data, entry.name, marks)
 
 
-def members(data: bytes) -> Iterator[tuple[str, int, int]]:
+def members(data: bytes) -> Generator[tuple[str, int, int], None, int]:
     """(key, start, end) of each member of the object that a file is: where its value stands. Damage in a value hides no other; one
-    that is cut off goes to the end."""
+    that is cut off goes to the end. Returns where the object ends: what follows it is not looked at."""
     text = data.decode("latin-1")  # a character a byte
     here = _GAP.match(text, 3 if data.startswith(b"\xef\xbb\xbf") else 0)
     while here is not None and (key := _KEY.match(text, here.end())) is not None:
@@ -153,6 +121,7 @@ def members(data: bytes) -> Iterator[tuple[str, int, int]]:
             end = key.end() + next((len(piece.data) for piece in rest if isinstance(piece, Slice)), 0)
         yield str(json.loads(key[1].encode("latin-1").decode("utf-8", "replace"))), key.end(), end
         here = _COMMA.match(text, end)
+    return here.end() + 1 if here is not None and text[here.end() : here.end() + 1] == "}" else len(data)
 
 
 _scan = json.JSONDecoder().raw_decode

@@ -299,6 +299,19 @@ def _answered(turns: list[Turn], account: Account) -> list[Turn]:
     return out
 
 
+def one_thought(turns: list[Turn], account: Account) -> list[Turn]:
+    """The turns with one thought each, where a message has one place for it."""
+    out: list[Turn] = []
+    for turn in turns:
+        first = next((part for part in turn.parts if isinstance(part, Reasoning)), None)
+        thoughts = sum(isinstance(part, Reasoning) for part in turn.parts)
+        account.lose("reasoning", "written into one with the thought before it", max(0, thoughts - 1))
+        parts = [part for part in turn.parts if part is first or not isinstance(part, Reasoning)]
+        joined = [Reasoning(turn.thoughts) if part is first else part for part in parts]
+        out.append(Turn(turn.role, joined, turn.messages) if thoughts > 1 else turn)
+    return out
+
+
 def is_address(part: Part) -> bool:
     """Whether a part is a picture that anybody can fetch."""
     return isinstance(part, File) and part.media == "image" and part.pointer.startswith(("https://", "http://"))

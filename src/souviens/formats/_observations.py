@@ -23,3 +23,9 @@ def is_observed(text: str) -> bool:
         return True
     words = _CODE.sub("", text)
     return bool(_OBSERVATION.search(words) or _RELATIONS.search(words))
+
+
+def is_index(text: str) -> bool:
+    """Whether it is the index of a Markdown bundle as our writer makes it: pages of conversations, which are nobody's notes."""
+    front = front_matter(text)[0]
+    return front.get("id") == "index" and {"conversations", "projects", "memories"} <= front.keys()

@@ -9,7 +9,7 @@ No export names threads. Rows of one workspace and user are one conversation, a 
 what joined them; a row may name a thread, then it is one of that thread. Rows of several workspaces stand mixed, so each is a slice
 of its own. An Alpaca row says nothing of where it stood and is a conversation by itself.
 
-JSONL and Alpaca are shapes of many datasets: they are taken for AnythingLLM's only with a sign that is its own (see `_is_workspace`
+JSONL and Alpaca are shapes of many datasets: they are taken for AnythingLLM's only with a sign that is its own (see `is_workspace`
 and `_is_example`). Its JSON of 2023, one array of messages without any, is not told apart from others and not read.
 
 Shapes: formats.md 7; server/utils/helpers/chat/convertTo.js of Mintplex-Labs/anything-llm, from several years. No file of a real
@@ -34,6 +34,7 @@ from souviens.formats._carving import Mark, beginnings, carve, contents, cut_lin
 from souviens.formats._content import content_parts
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, refused
 from souviens.formats._fields import NOT_UTF8, Fields, note
+from souviens.formats._workspaces import PROMPT, is_workspace
 from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode
 from souviens.records import Citation, Conversation, Head, Json, Message, Opaque, Part, Reading, Text, Treatment
 
@@ -60,7 +61,6 @@ PLAIN = frozenset(_COLUMNS)
 _EXAMPLE = ("instruction", "input", "output")
 _ROLES = dict(zip(_EXAMPLE, ("system", "user", "assistant"), strict=True))
 _NOBODY = ("unknown user", "deleted user", "API")  # what stands for a user where there is none
-_DEFAULT = "Given the following conversation, relevant context"  # how its own system prompt begins
 _CONTEXT = "[CONTEXT 0]:"
 # What a row says beside its prompt and its answer, of its conversation or of both. All else belongs to the prompt and goes with it.
 _OF_ROW = frozenset({"id", "workspace", "prompt", "response", "sent_at", "username", "rating"})
@@ -87,7 +87,7 @@ def _kind(seen: Peek) -> str:
         return "alpaca" if isinstance(seen.sample, list) and _is_example(seen.sample) else ""
     if seen.look == "text":
         return "csv" if _layout(seen) else ""
-    return "jsonl" if seen.look in ("lines", "object") and _is_workspace(seen.first) else ""
+    return "jsonl" if seen.look in ("lines", "object") and is_workspace(seen.first) else ""
 
 
 def _layout(seen: Peek) -> str:
@@ -97,31 +97,13 @@ def _layout(seen: Peek) -> str:
     return next((kind for kind, columns in _COLUMNS.items() if names[: len(columns)] == columns), "")
 
 
-def _is_workspace(value: dict[str, Json]) -> bool:
-    """A workspace on one line: everything in it is a list of texts and pictures, which no API asks for; in older versions a string,
-    behind a system prompt that is known."""
-    listed = value.get("messages")
-    messages = [message for message in listed if isinstance(message, dict)] if isinstance(listed, list) else []
-    if set(value) != {"messages"} or not messages or any(set(message) != {"role", "content"} for message in messages):
-        return False
-    first = messages[0]["content"]
-    if isinstance(first, str):
-        return messages[0]["role"] == "system" and first.startswith(_DEFAULT)
-    items = [item for message in messages for item in _listed(message["content"])]
-    return all(isinstance(item, dict) and item.get("type") in ("text", "image") for item in items)
-
-
-def _listed(content: Json) -> list[Json]:
-    return content if isinstance(content, list) else [None]
-
-
 def _is_example(rows: list[Json]) -> bool:
     """Alpaca rows with a question in each, behind a system prompt that is known, has sources in it, or stands in several rows."""
     found = [row for row in rows if isinstance(row, dict)]
     if not found or any(set(row) - {"output"} != {"instruction", "input"} or not row["input"] for row in found):
         return False
     said = [row["instruction"] for row in found if isinstance(row["instruction"], str)]
-    return any(text.startswith(_DEFAULT) or _CONTEXT in text for text in said) or len(set(said)) < len(said)
+    return any(text.startswith(PROMPT) or _CONTEXT in text for text in said) or len(set(said)) < len(said)
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:

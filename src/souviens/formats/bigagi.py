@@ -14,17 +14,15 @@ enricoros/big-AGI, from several years. No file of a real user was at hand.
 from __future__ import annotations
 
 from collections.abc import Iterator, Set
-from io import BytesIO
 
 from souviens.canon import ABSENT, make_id
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import Mark, carve, members
 from souviens.formats._content import MEDIA
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path, list_nodes, loaded
 from souviens.formats._fields import Fields, Unknown, name_type, note
 from souviens.formats._statements import stated, whole
-from souviens.jsonspan import Glue, Slice, cut_elements, load
+from souviens.jsonspan import Glue, Route, Secret, Slice, cut_elements, cut_members, load
 from souviens.records import (
     Citation,
     Extra,
@@ -57,6 +55,7 @@ GUIDE = Guide(
 _MS = 1000
 _FOLDERS = ("folders", "folders")
 _SECRET = "API keys of model services"
+_KINDS: dict[str, Route] = {"conversations": "conversation", "folders": {"folders": "folder"}, "models": Secret(_SECRET)}
 _NOT_HERE = "big-AGI keeps it in the browser and exports only its id"
 _TEXT_ONLY = "the export holds its text, not the file"
 _OWN_NAMES = ("You", "Bot")  # what every sender is called that was given no name
@@ -130,20 +129,13 @@ def sidecars(delivery: Delivery) -> Json:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """Chats and folders, each by itself. Chats are cut as they are read; what stands before and behind them is held in memory."""
+    """Chats and folders, each by itself; models are a secret."""
     with entry.open() as stream:
         if _kind(peek(entry)) == "chat":
             yield from cut_elements(stream, path=entry.name, kind="conversation")
             return
-        held, met = bytearray(), False
-        for piece in cut_elements(stream, path=entry.name, kind="conversation", keys=("conversations",)):
-            if isinstance(piece, Glue):
-                held += piece.data
-                continue
-            yield from _around(bytes(held), entry.name, behind=met)
-            yield from _apart(piece)
-            held, met = bytearray(), True
-        yield from _around(bytes(held), entry.name, behind=met)
+        for piece in cut_members(stream, path=entry.name, kinds=_KINDS):
+            yield from _apart(piece) if isinstance(piece, Slice) and piece.kind == "conversation" else [piece]
 
 
 def _apart(chat: Slice) -> Iterator[Glue | Slice]:
@@ -155,24 +147,6 @@ def _apart(chat: Slice) -> Iterator[Glue | Slice]:
         return
     yield load(Slice(chat.kind, chat.path, chat.where, chat.data[:at]))
     yield Glue(chat.data[at:], _SECRET, "models")
-
-
-def _around(data: bytes, path: str, *, behind: bool) -> Iterator[Glue | Slice]:
-    """What stands before or behind the chats: folders as slices, models as a secret. behind: it begins with the bracket that closes
-    the chats, which has to be opened to read on."""
-    lead = b'{"":[' if behind and data.lstrip(b" \t\r\n,").startswith(b"]") else b""
-    marks = []
-    for key, start, end in members(lead + data):
-        here, end = start - len(lead), end - len(lead)
-        if key == "models" and data[here : here + 1] in (b"{", b"[", b'"'):
-            closed = data[end - 1 : end] in (b"}", b"]", b'"')  # not if the file is cut off in it
-            marks.append(Mark(here + 1, end - closed, key, secret=_SECRET))
-        elif key == _FOLDERS[0]:
-            for piece in cut_elements(BytesIO(data[here:end]), path="", kind="folder", keys=_FOLDERS[1:]):
-                if isinstance(piece, Slice):
-                    marks.append(Mark(here, here + len(piece.data), f"{key}.{piece.where}", piece.kind))
-                here += len(piece.data)
-    return carve(data, path, marks)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

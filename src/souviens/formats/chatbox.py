@@ -11,7 +11,7 @@ src/shared/types/session.ts, the tests of message-forks and packages/backup of c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Generator, Iterator, Set
 from io import BytesIO
 
 from souviens.delivery import Delivery, Entry, Peek, peek
@@ -119,18 +119,40 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
 
 
 def _marks(data: bytes) -> Iterator[Mark]:
-    """Chats and the titles of chats, each by itself; settings as a secret."""
-    for key, start, end in members(data):
+    """Of the storage, and of any other that follows it in the file: its chats. What else follows it is a chat to be refused."""
+    end = yield from _of_storage(data, "")
+    before = end - 1  # what follows is read as the elements of an array: with a bracket before it
+    for number, (start, after) in enumerate(_elements(b"[" + data[end:]), 1):
+        document = data[before + start : before + after]
+        inside = list(_of_storage(document, f"[{number}]."))
+        for mark in inside or [Mark(0, len(document), f"[{number}]", "session")]:
+            yield mark._replace(start=before + start + mark.start, end=before + start + mark.end)
+
+
+def _of_storage(data: bytes, above: str) -> Generator[Mark, None, int]:
+    """Chats and the titles of chats, each by itself; settings as a secret. Returns where the storage ends."""
+    found = members(data)
+    while True:
+        try:
+            key, start, end = next(found)
+        except StopIteration as ended:
+            return int(ended.value)
         if key in _SECRETS and end - start > 2:
-            yield Mark(start + 1, end - 1, key, secret=_SECRETS[key])
+            yield Mark(start + 1, end - 1, above + key, secret=_SECRETS[key])
         elif key.startswith("session:") and data[start : start + 4] != b"null":
-            yield Mark(start, end, key, "session")
+            yield Mark(start, end, above + key, "session")
         elif key in _LISTS:
-            here = start
-            for piece in cut_elements(BytesIO(data[start:end]), path="", kind="session"):
-                if isinstance(piece, Slice):
-                    yield Mark(here, here + len(piece.data), f"{key}{piece.where}", piece.kind)
-                here += len(piece.data)
+            for number, (first, after) in enumerate(_elements(data[start:end])):
+                yield Mark(start + first, start + after, f"{above}{key}[{number}]", "session")
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where the elements of an array stand, or documents that follow each other."""
+    here = 0
+    for piece in cut_elements(BytesIO(data), path="", kind=""):
+        if isinstance(piece, Slice):
+            yield here, here + len(piece.data)
+        here += len(piece.data)
 
 
 # --- a chat -----------------------------------------------------------------------------------------------------------

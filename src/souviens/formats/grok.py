@@ -19,11 +19,11 @@ from decimal import Decimal
 from souviens.canon import Instant, epoch, make_id, sha256
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import beginnings, cut_members
+from souviens.formats._carving import beginnings
 from souviens.formats._content import MEDIA
 from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, loaded, refused, role_of
 from souviens.formats._fields import NOT_A_NUMBER, NOT_UTF8, Fields, Unknown, name_type, note
-from souviens.jsonspan import Glue, Slice, cut_elements
+from souviens.jsonspan import Glue, Slice, cut_elements, cut_members
 from souviens.records import (
     Citation,
     Extra,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from souviens.formats import Chosen, Guide, Written
 from souviens.formats._linear import CANNOT as LIST_CANNOT
-from souviens.formats._linear import Turn, alternating, as_object, every, merged, systems_first, write_lines
+from souviens.formats._linear import Turn, alternating, as_object, every, merged, one_thought, systems_first, write_lines
 from souviens.formats._writing import Account
 from souviens.records import Json, Part, Reasoning, Text, Uri
 
@@ -40,7 +40,7 @@ def _takes(part: Part, role: str) -> bool:
 
 
 def _line(turns: list[Turn], account: Account) -> tuple[Json, list[Turn]]:
-    turns = alternating(merged(systems_first(turns, account), every, account), account)
+    turns = one_thought(alternating(merged(systems_first(turns, account), every, account), account), account)
     return {"messages": [_message(turn, account) for turn in turns]}, turns
 
 

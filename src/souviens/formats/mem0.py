@@ -13,10 +13,10 @@ from collections.abc import Iterator, Set
 from souviens.canon import ABSENT, make_id
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import cut_lines, cut_members
+from souviens.formats._carving import cut_lines
 from souviens.formats._fields import Fields, Unknown
 from souviens.formats._statements import NO_WORDS, stated, whole
-from souviens.jsonspan import Glue, Slice, cut_elements
+from souviens.jsonspan import Glue, Slice, cut_elements, cut_members
 from souviens.records import Json, Memory, Reading, Treatment
 
 NAME = "mem0"

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from souviens.formats import Chosen, Guide, Written
 from souviens.formats._linear import CANNOT as LIST_CANNOT
-from souviens.formats._linear import Turn, alternating, as_object, every, lose, merged, systems_first, write_lines
+from souviens.formats._linear import Turn, alternating, as_object, every, lose, merged, one_thought, systems_first, write_lines
 from souviens.formats._writing import Account, dumped
-from souviens.records import Json, Part, Reasoning, Text, Uri
+from souviens.records import Json, Part, Reasoning, Text, ToolResult, Uri
 
 NAME = "sharegpt"
 TITLE = "ShareGPT (JSON lines, for fine-tuning)"
@@ -37,10 +37,10 @@ def _takes(part: Part, role: str) -> bool:
 
 
 def _line(turns: list[Turn], account: Account) -> tuple[Json, list[Turn]]:
-    turns = _observed(alternating(merged(systems_first(turns, account), every, account), account))
+    turns = _observed(alternating(merged(systems_first(turns, account), every, account), account), account)
     if turns and turns[-1].role == "user":
         lose(turns.pop().parts, "a conversation ends with an answer there", account)
-    turns = [_callable(turn, account) for turn in turns]
+    turns = one_thought([_callable(turn, account) for turn in turns], account)
     spoken = [turn for turn in turns if turn.role != "system"]
     if not spoken:
         for turn in turns:
@@ -50,12 +50,16 @@ def _line(turns: list[Turn], account: Account) -> tuple[Json, list[Turn]]:
     return {"conversations": [_value(turn, account) for turn in spoken], **system}, turns
 
 
-def _observed(turns: list[Turn]) -> list[Turn]:
+def _observed(turns: list[Turn], account: Account) -> list[Turn]:
     """The results of several calls as one observation."""
     out: list[Turn] = []
     for turn in turns:
         if out and turn.role == "tool" == out[-1].role:
-            out[-1] = Turn("tool", [*out[-1].parts, *turn.parts], [*out[-1].messages, *turn.messages])
+            account.lose("tool_result", "several results are one observation there", len(turn.results))
+            joined = "\n".join(result.text for result in (*out[-1].results, *turn.results))
+            again = len(set(turn.messages) - set(out[-1].messages))
+            account.lose("message_boundary", "messages merged into one turn", again)
+            out[-1] = Turn("tool", [ToolResult(joined)], [*out[-1].messages, *turn.messages])
         else:
             out.append(turn)
     return out
@@ -75,7 +79,7 @@ def _value(turn: Turn, account: Account) -> Json:
     if turn.role == "user":
         return {"from": "human", "value": turn.words}
     if turn.role == "tool":
-        return {"from": "observation", "value": "\n".join(result.text for result in turn.results)}
+        return {"from": "observation", "value": turn.results[0].text}
     thoughts = f"<think>\n{turn.thoughts}\n</think>\n\n" if turn.thoughts else ""
     if not turn.calls:
         return {"from": "gpt", "value": thoughts + turn.words}

@@ -17,11 +17,11 @@ from msgspec.structs import replace
 from souviens.canon import make_id
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import cut_lines, cut_members
+from souviens.formats._carving import cut_lines
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, loaded, role_of
 from souviens.formats._fields import Fields, Unknown
 from souviens.formats._statements import NO_WORDS, stated, whole
-from souviens.jsonspan import Glue, Slice, cut_elements
+from souviens.jsonspan import Glue, Slice, cut_elements, cut_members
 from souviens.records import Evidence, Head, Json, Memory, Part, Reading, Text, Topic, Treatment
 
 NAME = "zep"

@@ -33,6 +33,7 @@ from souviens.port.holes import WITHHELD, Span, blanked, is_whole, spans_of, tol
 from souviens.port.receipts import Attachments, SourceReceipt
 from souviens.port.staging import Staging, refusals
 from souviens.port.stored import Rederiver, erased_places, joined
+from souviens.port.unread import unread
 from souviens.records import (
     Conversation,
     Counts,
@@ -251,6 +252,7 @@ class _Intake:
             except SourceError as error:
                 self.problems.append(Problem("source", entry.name, "", f"{error.what}: {error.why}"))
         self._keep_small()
+        self.problems += unread(self.delivery, plan, self.used_members | self.erased_members)
         self._advance(self.total - self.done)
 
     def _keep(self, ordinal: int, entry: Entry, treatment: Treatment) -> None:

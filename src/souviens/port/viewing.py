@@ -85,7 +85,7 @@ def find_topic(store: Store, text: str) -> str:
     if len(named) > 1:
         raise UsageError("more than one topic has this name", ", ".join(named[:10]), "give its id instead")
     if not named:
-        raise NotFound("no topic has this name", "", "see them with: souviens list --topics")
+        raise NotFound(f"no topic is named {text!r}", "", "see them with: souviens list --topics")
     return named[0]
 
 

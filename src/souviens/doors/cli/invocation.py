@@ -31,6 +31,10 @@ PASSPHRASE, NEW_PASSPHRASE, ENCODER_KEY = "SOUVIENS_PASSPHRASE", "SOUVIENS_NEW_P
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
+class SeenEnough(Exception):
+    """Who reads the answer has closed it (`souviens list | head -1`): no error, and nothing is left to say."""
+
+
 @dataclass
 class Invocation:
     """vault, key_file: as given by option or environment. verbose: 1 shows tracebacks, 2 also their messages."""
@@ -151,7 +155,10 @@ class Invocation:
 
     def _print(self, text: str, stream: TextIO) -> None:
         # The stream by name: left to itself, click takes an ASCII console for a mistake and sends it UTF-8.
-        click.echo(text, file=stream, color=False if self.no_color else None)
+        try:
+            click.echo(text, file=stream, color=False if self.no_color else None)
+        except BrokenPipeError:  # caught here, for click would end with 1
+            raise SeenEnough from None
 
     def _write(self, document: object, *, err: bool = False) -> None:
         import msgspec

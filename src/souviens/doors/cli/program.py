@@ -7,6 +7,7 @@ success, 130 for Ctrl-C.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from souviens.doors.cli.invocation import Family, Invocation, shared_options
+from souviens.doors.cli.invocation import Family, Invocation, SeenEnough, shared_options
 from souviens.errors import NotPermitted, SouviensError, UsageError
 
 # Heading -> verb -> what it does: the first line of the verb's own help, which a test compares.
@@ -123,6 +124,12 @@ def _prepare() -> None:
         os.environ.setdefault(name, "1")
 
 
+def _let_go_of_output() -> None:
+    """What is still held for a closed pipe goes nowhere: at the program's end it would be an error once more."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line. The exit code; what went wrong has been said."""
     invocation = Invocation(json="--json" in arguments)  # so that a wrong command line, too, is answered in JSON
@@ -140,6 +147,9 @@ def run(arguments: list[str]) -> int:
         return invocation.fail(_usage(error))
     except (click.Abort, KeyboardInterrupt):
         return invocation.fail(Cancelled("cancelled", next="run it again: what was finished is kept"))
+    except SeenEnough:
+        _let_go_of_output()
+        return 0
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             place = error.filename or "what was to be written"

@@ -25,6 +25,8 @@ _SEVERAL = 32
 _HEADER, _ENVELOPE = 1 << 20, 16 << 20
 _LARGEST = 256 << 20
 _ASSET = re.compile(r"(?:.*/)?file[-_]\w+(?:\.\w+)?")
+# They quote conversations that are read where they stand.
+_ASIDE = ("message_feedback.json", "model_comparisons.json", "shared_conversations.json")
 _NAMED = re.compile(r"conversations(?:[-_]\d+)?\.json", re.IGNORECASE)
 
 
@@ -180,7 +182,7 @@ def _is_account(entry: Entry) -> bool:
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
     """What to do with each file: "cut" for conversations, "withhold" for the account, "repeat" for the page that shows every
-    conversation again. All others are kept, and are not named here."""
+    conversation again, "keep" for what quotes some of it. All others are kept, and are not named here."""
     listed = {name for entry in delivery.entries for name in _listed(entry)}
     treatments: dict[str, Treatment] = {}
     for entry in delivery.entries:
@@ -197,7 +199,9 @@ def _treatment(entry: Entry, listed: set[str]) -> Treatment | None:
         return "cut"
     if first == b"[" and (name in listed or _NAMED.fullmatch(name)):
         return "cut"
-    return "withhold" if name.lower() == "user.json" or _is_account(entry) else None
+    if name.lower() == "user.json" or _is_account(entry):
+        return "withhold"
+    return "keep" if name in _ASIDE else None
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:

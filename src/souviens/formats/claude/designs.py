@@ -97,6 +97,7 @@ def _block(block: Json, desk: Desk) -> list[Part]:
         if not text and isinstance(said := fields.left.get("message"), dict):
             inner = Fields(said)
             text, fields.left["message"] = inner.text("content"), inner.left
+        text = text or fields.text("text")
         return [Text(text, extra=fields.rest(known.DESIGN_BLOCK, path, desk.unknown))]
     word = kind if isinstance(kind, str) else name_type(kind)
     desk.unknown.note(f"{path}.type={word[:40]}")

@@ -142,11 +142,12 @@ def identify(delivery: Delivery) -> str | None:
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
-    """Cut what holds records, withhold accounts and logins, keep the rest."""
-    return {entry.name: _treatment(_probe(entry, delivery.peek(entry))[0]) for entry in delivery.entries}
+    """Cut what holds records, withhold accounts and logins, keep the manifest. All others are kept, and are not named here."""
+    kinds = {entry.name: _probe(entry, delivery.peek(entry))[0] for entry in delivery.entries}
+    return {name: _treatment(kind) for name, kind in kinds.items() if kind}
 
 
-def _treatment(kind: str | None) -> Treatment:
+def _treatment(kind: str) -> Treatment:
     if kind in RECORDS:
         return "cut"
     return "withhold" if kind in PRIVATE else "keep"
@@ -161,8 +162,9 @@ def sidecars(delivery: Delivery) -> dict[str, str]:
         return {}
     found: dict[str, str] = {}
     shared: set[str] = set()
-    for name, treatment in plan(delivery).items():
-        if treatment != "keep":
+    treatments = plan(delivery)
+    for name in (entry.name for entry in delivery.entries):
+        if treatments.get(name, "keep") != "keep":
             continue
         *folders, last = name.split("/")
         for word in {*folders, last, last.rpartition(".")[0]} - {""}:

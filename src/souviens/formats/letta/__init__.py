@@ -17,13 +17,13 @@ from msgspec.structs import replace
 
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide, Locations, Place
-from souviens.formats._carving import Mark, carve, contents, cut_members, secret_at
+from souviens.formats._carving import Mark, carve, contents, secret_at
 from souviens.formats._dialogue import loaded
 from souviens.formats._statements import stated, whole
 from souviens.formats.letta import agents
 from souviens.formats.letta.agents import BESIDE, LISTS
 from souviens.formats.letta.quoted import Quoted, unquoted
-from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, load, locate, sample
+from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, cut_members, load, locate, sample
 from souviens.records import Json, Reading, Treatment
 
 NAME = agents.NAME
@@ -120,7 +120,7 @@ def _open(pieces: Iterator[Glue | Slice]) -> Iterator[Glue | Slice]:
             yield piece
             continue
         marks = [mark for path in secrets if (mark := secret_at(piece.data, path, _SECRETS))]
-        if piece.kind == "agent":
+        if piece.kind == "agent" and isinstance(piece.value, dict):
             marks += _memorable(piece)
         yield from carve(piece.data, piece.path, (mark._replace(where=_below(piece.where, mark.where)) for mark in marks))
 

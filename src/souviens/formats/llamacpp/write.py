@@ -226,11 +226,13 @@ class _Chat:
     def _add(self, part: Part, piece: _Piece, message: Message, waiting: list[tuple[str | None, str]]) -> None:
         match part:
             case Reasoning():
-                if piece.thoughts:
+                if not (words := "\n\n".join(filter(None, (part.summary, part.text)))):
+                    self.account.lose("reasoning", "a thought without words")
+                elif piece.thoughts:
                     self.account.lose("reasoning", "written into one with the thought before it")
                 else:
                     self.account.carry("reasoning")
-                piece.thoughts.append("\n\n".join(filter(None, (part.summary, part.text))))
+                piece.thoughts += [words] if words else []
             case ToolCall():
                 arguments = part.arguments if isinstance(part.arguments, str) else dumped(part.arguments)
                 id = part.call or f"call_{self._id(message.id, len(piece.calls))}"

@@ -15,13 +15,12 @@ from collections.abc import Iterator, Set
 
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import cut_members
 from souviens.formats._dialogue import loaded, refused
 from souviens.formats._statements import stated, whole
 from souviens.formats.pam.conversations import FILE, conversation_id, listed, mentions
 from souviens.formats.pam.statements import memory, project
 from souviens.formats.pam.writing import CANNOT, CARRIES, PROJECTS, write
-from souviens.jsonspan import Glue, Slice, cut_elements
+from souviens.jsonspan import Glue, Slice, cut_elements, cut_members
 from souviens.records import Json, Reading, Treatment
 
 __all__ = ["CANNOT", "CARRIES", "cut", "identify", "locations", "plan", "read", "sidecars", "traces", "write"]
