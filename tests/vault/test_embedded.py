@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import apsw
 import pytest
 
 from souviens import vault
-from souviens.errors import Damaged, NotPermitted, OutOfSpace, WrongKey
-from souviens.vault import audit
+from souviens.errors import Damaged, NotPermitted, OutOfSpace, VaultError, WrongKey
+from souviens.vault import audit, connection
 from souviens.vault.connection import failures
 from souviens.vault.embedded import FLAWS, EmbeddedStore
 from souviens.vault.keys import Credential
@@ -169,6 +170,67 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
         store.close()
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+class _Full(apsw.Connection):
+    """A connection on a disk without any room: no log can be made, no memory be shared with its other readers."""
+
+    def pragma(self, name: str, value: Any = None, **options: Any) -> Any:
+        if name == "journal_mode":
+            raise apsw.FullError("database or disk is full")
+        return super().pragma(name, value, **options) if value is not None else super().pragma(name, **options)
+
+
+class _Unshared(apsw.Connection):
+    alone = False
+
+    def pragma(self, name: str, value: Any = None, **options: Any) -> Any:
+        self.alone |= (name, value) == ("locking_mode", "exclusive")
+        return super().pragma(name, value, **options) if value is not None else super().pragma(name, **options)
+
+    def execute(self, *arguments: Any, **options: Any) -> apsw.Cursor:
+        if not self.alone:
+            error = apsw.IOError("disk I/O error")
+            error.__dict__["extendedresult"] = apsw.SQLITE_IOERR_SHMSIZE
+            raise error
+        return super().execute(*arguments, **options)
+
+
+def test_whatever_a_full_disk_says_of_opening_a_vault_is_said_in_our_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    EmbeddedStore(tmp_path, None, create=True).close()
+    monkeypatch.setattr(apsw, "Connection", _Full)
+    with pytest.raises(OutOfSpace, match="the disk is full"):
+        EmbeddedStore(tmp_path, None)
+    with pytest.raises(OutOfSpace, match="the disk is full"):
+        connection.connect(tmp_path / "other.db", None, create=True)
+
+
+def test_a_disk_that_can_share_no_log_can_still_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = EmbeddedStore(tmp_path, None, create=True)
+    store_all(store, conversation("c-1", "hello"))
+    store.close()
+    monkeypatch.setattr(apsw, "Connection", _Unshared)
+    monkeypatch.setattr(connection, "room", lambda path: 0)
+    store = EmbeddedStore(tmp_path, None)
+    assert [live.id for live in store.live()] == ["c-1"]
+    store.close()
+    monkeypatch.setattr(connection, "room", lambda path: 1 << 30)
+    with pytest.raises(VaultError, match="the disk reported an error"):
+        EmbeddedStore(tmp_path, None)
+
+
+def test_a_log_that_a_full_disk_keeps_from_being_emptied_is_not_emptied(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path, None, create=True)
+
+    class Log:
+        def set_busy_timeout(self, milliseconds: int) -> None: ...
+
+        def execute(self, sql: str) -> None:
+            raise apsw.FullError("database or disk is full")
+
+    assert connection.checkpoint(store.db)
+    assert not connection.checkpoint(cast(apsw.Connection, Log()))
+    store.close()
 
 
 def test_the_audit_chain_notices_every_change_and_survives_a_forgotten_salt(tmp_path: Path) -> None:

@@ -45,9 +45,14 @@ class EmbeddedStore(LettingGo):
         self.folder, self.path = folder, path
         self.db = connect(path, None if key is None else subkey(key, FILE), create=create)
         self.db.wal_autocheckpoint(WAL_PAGES)
-        if create:
-            schema.create(self.db)
-        self.format = schema.format_of(self.db)
+        try:
+            with self._failures():
+                if create:
+                    schema.create(self.db)
+                self.format = schema.format_of(self.db)
+        except BaseException:
+            self.db.close()
+            raise
         self._depth = 0
         self._locks: dict[int, FileLock] = {}
         self._began: dict[int, int] = {}  # stage -> the newest pack before it
