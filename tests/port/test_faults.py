@@ -18,7 +18,7 @@ from souviens.port import erasing, indexing
 from souviens.port.checking import rebuild, verify
 from souviens.port.erasing import erase, finish_pending
 from souviens.port.intake import take_in
-from souviens.vault import Vault, unlock
+from souviens.vault import Vault, connection, letting_go, unlock
 from tests.port.given import chat, new_vault, records, turn, write
 
 
@@ -85,6 +85,7 @@ def test_a_vault_on_a_disk_without_any_space_can_be_read_and_not_written(small: 
 def _fill_up(disk: Path, left: int) -> Path:
     """A file that leaves so many bytes free."""
     ballast = disk / "ballast"
+    ballast.unlink(missing_ok=True)
     free = os.statvfs(disk)
     ballast.write_bytes(b"\1" * max(0, free.f_bavail * free.f_frsize - left))
     return ballast
@@ -142,3 +143,49 @@ def test_what_is_erased_on_a_full_disk_is_gone_or_promised(small: Path, made: Pa
             indexing.catch_up(vault)
             assert verify(vault).problems == ()
         assert erasure.search(small / "vault", {WORD: "here"}, {}, {}) == []
+
+
+# --- a disk that only says it is full, so that it can be tried everywhere ---------------------------------------------
+
+
+@pytest.fixture
+def vault(tmp_path: Path, made: Path) -> Iterator[Vault]:
+    """A copy of the vault that was made."""
+    shutil.copytree(made / "vault", tmp_path / "vault")
+    with unlock(tmp_path / "vault", []) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export of some 20 MB: more than one batch, and indexed beside the intake."""
+    texts = Texts(12)
+    return write(tmp_path_factory.mktemp("large") / "large.json", [conversation(texts, n, 40) for n in range(200, 540)])
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def test_an_intake_for_which_there_is_no_room_gives_back_what_it_took(
+    vault: Vault, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, size = records(vault), _bytes(vault.folder)
+    most = 0
+
+    def room(path: Path) -> int:
+        nonlocal most
+        most = max(most, _bytes(path.parent))
+        return max(0, size + (10 << 20) - _bytes(path.parent))
+
+    with monkeypatch.context() as patch:
+        for module in (connection, letting_go):
+            patch.setattr(module, "room", room)
+        with pytest.raises(OutOfSpace, match="too little space"):
+            take_in(vault, large)
+        assert most > size + (2 << 20)
+        assert _bytes(vault.folder) < size + 300_000
+        assert (records(vault), vault.store.busy()) == (before, False)
+        assert verify(vault).problems == ()
+    assert take_in(vault, large).indexed
+    assert verify(vault).problems == ()

@@ -22,6 +22,7 @@ from souviens.index.telling import Word
 from souviens.index.text import Run, run_of
 from souviens.index.vectors import closeness
 from souviens.index.words import Term, terms
+from souviens.vault.connection import leave_room
 from souviens.vault.store import Store
 
 BATCH = 4 << 20  # characters of text in one transaction: some 200 ms
@@ -117,6 +118,7 @@ class EmbeddedIndex:
     def sync(self, store: Store, stage: int | None = None, progress: Progress | None = None) -> Synced:
         self._follow_switch()
         if stage is not None:
+            leave_room(files.path(self.folder, self.number), BATCH)
             new = [live.seq for live in store.staged(stage, self._contents.last_staged(stage))]
             return _add(self._contents, store, new, stage, progress)
         try:

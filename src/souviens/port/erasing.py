@@ -53,6 +53,7 @@ def erase(vault: Vault, ids: list[str]) -> Erased:
 
 def _promise(store: Store, targets: list[tuple[str, str, str]]) -> None:
     """Write the tombstones. From here on the erasure is finished, by us or by whoever opens the vault next."""
+    store.busy()  # sweeps what a dead intake left, on a full disk in as many transactions as that takes
     with store.transaction():
         if store.busy():
             raise VaultInUse("an intake is under way", "it may bring what you erase", "wait for it, then erase again")

@@ -5,11 +5,12 @@ The index is derived: whatever goes wrong with it never undoes an intake. It cat
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from souviens import index
 from souviens.encode import Encoder
-from souviens.errors import SouviensError
+from souviens.errors import OutOfSpace, SouviensError, VaultError
 from souviens.index.follow import Follower
 from souviens.index.port import Index, Synced
 from souviens.records import Record
@@ -54,6 +55,29 @@ def catch_up(vault: Vault) -> Synced:
         synced = derived.sync(vault.store)
         vault.store.sweep(derived.held())
     return synced
+
+
+def give_up(vault: Vault, stage: int, error: BaseException) -> None:
+    """Discard a stage because of an error. One that cannot be discarded now is swept by whoever writes next."""
+    with contextlib.suppress(VaultError):
+        vault.store.discard(stage)
+        if isinstance(error, OutOfSpace):
+            _give_back(vault)
+
+
+def _give_back(vault: Vault) -> None:
+    """Give a full disk the space back of what was let go of, as far as that can be done on one."""
+    try:
+        catch_up(vault)
+    except OutOfSpace:
+        # No room to take words out. The index goes on unseen with what it has, and is made again when there is room.
+        vault.store.sweep(())
+    with contextlib.suppress(VaultError):  # a file too large to be written anew keeps the space for what comes next
+        vault.store.compact()
+    vault.store.purge()
+    with contextlib.suppress(VaultError), open_index(vault) as derived:
+        derived.sync(vault.store)
+        derived.purge()
 
 
 class Embedded(Record, frozen=True, omit_defaults=False):

@@ -21,6 +21,7 @@ from souviens.errors import Damaged, NotPermitted, OutOfSpace, VaultError, Vault
 _MINIMUM = (3, 51, 3)
 BUSY_MS = 30_000
 CHECKPOINT_MS = 100
+LEFT = 256 << 10  # bytes that an intake leaves free on the disk, beside the room for its logs
 _IO = (apsw.IOError, apsw.CantOpenError)
 _READING = frozenset({apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS, apsw.SQLITE_IOERR_DATA})
 NEEDED = 128 << 10  # bytes free without which SQLite cannot share a log between processes
@@ -152,6 +153,24 @@ def _out_of_space(path: Path) -> OutOfSpace:
 def room(path: Path) -> int:
     """Bytes free on the disk of a file."""
     return shutil.disk_usage(path.parent).free
+
+
+def leave_room(path: Path, bytes: int) -> None:
+    """Raise OutOfSpace if to write so many bytes would fill the disk of a file: to let go of what was written takes space as well.
+
+    What stands in the logs of its folder has yet to find a place in the files.
+    """
+    logs = 0
+    for log in path.parent.glob("*-wal"):
+        with contextlib.suppress(FileNotFoundError):
+            logs += log.stat().st_size
+    free = room(path)
+    if free < LEFT + bytes + logs:
+        raise OutOfSpace(
+            f"{path.parent}: too little space is left on the disk",
+            f"{free >> 20} MB, and what was begun has to be finished or taken back in it; nothing was kept",
+            "free some space and run the command again",
+        )
 
 
 def checkpoint(connection: apsw.Connection) -> bool:
