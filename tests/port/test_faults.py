@@ -281,3 +281,46 @@ def test_an_index_that_could_not_be_made_again_leaves_nothing(vault: Vault, monk
             index.rebuild(vault.store)
     assert not list(vault.folder.glob("*.new.db*"))
     assert _found(vault)
+
+
+def test_an_erasure_that_a_full_disk_cuts_short_is_promised_and_said_so(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = make_id("c", "chatgpt", "c-a")
+
+    def full(vault: Vault) -> None:
+        raise OutOfSpace("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erasing, "_carry_out", full)
+        erased = erase(vault, [id])
+    assert (erased.ids, erased.conversations, erased.pending) == ((id,), 1, True)
+    assert vault.store.pending_journal()
+    assert not finish_pending(vault).pending
+    assert verify(vault).problems == ()
+    assert erasure.search(vault.folder, {WORD: "here"}, {}, {}) == []
+
+
+@pytest.mark.torture
+def test_a_large_intake_on_a_small_disk_leaves_all_as_it_was_and_everything_works(small: Path, made: Path, large: Path) -> None:
+    id = make_id("c", "chatgpt", "c-a")
+    for left in (11 << 20, 8 << 20, 5 << 20, 2 << 20, 1 << 20, 300_000, 0):
+        shutil.rmtree(small / "vault", ignore_errors=True)
+        shutil.copytree(made / "vault", small / "vault")
+        size, ballast = _bytes(small / "vault"), _fill_up(small, left)
+        with unlock(small / "vault", []) as vault:
+            before = records(vault)
+            with pytest.raises(OutOfSpace):
+                take_in(vault, large)
+        assert _bytes(small / "vault") < size + 300_000
+        with unlock(small / "vault", []) as vault:
+            assert records(vault) == before
+            assert _found(vault)
+            assert verify(vault).problems == ()
+            pending = erase(vault, [id]).pending
+            assert bool(vault.store.pending_journal()) == pending
+            assert not _found(vault)
+        ballast.unlink()
+        with unlock(small / "vault", []) as vault:
+            finish_pending(vault)
+            take_in(vault, made / "more.json")
+            assert verify(vault).problems == ()
+        assert erasure.search(small / "vault", {WORD: "here"}, {}, {}) == []
