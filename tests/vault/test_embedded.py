@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,18 +12,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import apsw
 import pytest
 
 from souviens import vault
-from souviens.errors import Damaged, NotPermitted, OutOfSpace, WrongKey
-from souviens.vault import audit
+from souviens.errors import Damaged, NotPermitted, OutOfSpace, VaultError, WrongKey
+from souviens.vault import audit, connection, letting_go
 from souviens.vault.connection import failures
 from souviens.vault.embedded import FLAWS, EmbeddedStore
 from souviens.vault.keys import Credential
-from souviens.vault.store import Journal
-from tests.vault.contract import AT, StoreContract, conversation, store_all
+from souviens.vault.store import Journal, Member, Segment
+from tests.vault.contract import AT, StoreContract, conversation, header, store_all
 
 
 @pytest.fixture(params=["encrypted", "open"])
@@ -169,6 +171,154 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
         store.close()
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+class _Full(apsw.Connection):
+    """A connection on a disk without any room: no log can be made, no memory be shared with its other readers."""
+
+    def pragma(self, name: str, value: Any = None, **options: Any) -> Any:
+        if name == "journal_mode":
+            raise apsw.FullError("database or disk is full")
+        return super().pragma(name, value, **options) if value is not None else super().pragma(name, **options)
+
+
+class _Unshared(apsw.Connection):
+    alone = False
+
+    def pragma(self, name: str, value: Any = None, **options: Any) -> Any:
+        self.alone |= (name, value) == ("locking_mode", "exclusive")
+        return super().pragma(name, value, **options) if value is not None else super().pragma(name, **options)
+
+    def execute(self, *arguments: Any, **options: Any) -> apsw.Cursor:
+        if not self.alone:
+            error = apsw.IOError("disk I/O error")
+            error.__dict__["extendedresult"] = apsw.SQLITE_IOERR_SHMSIZE
+            raise error
+        return super().execute(*arguments, **options)
+
+
+def test_whatever_a_full_disk_says_of_opening_a_vault_is_said_in_our_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    EmbeddedStore(tmp_path, None, create=True).close()
+    monkeypatch.setattr(apsw, "Connection", _Full)
+    with pytest.raises(OutOfSpace, match="the disk is full"):
+        EmbeddedStore(tmp_path, None)
+    with pytest.raises(OutOfSpace, match="the disk is full"):
+        connection.connect(tmp_path / "other.db", None, create=True)
+
+
+def test_a_disk_that_can_share_no_log_can_still_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = EmbeddedStore(tmp_path, None, create=True)
+    store_all(store, conversation("c-1", "hello"))
+    store.close()
+    monkeypatch.setattr(apsw, "Connection", _Unshared)
+    monkeypatch.setattr(connection, "room", lambda path: 0)
+    store = EmbeddedStore(tmp_path, None)
+    assert [live.id for live in store.live()] == ["c-1"]
+    store.close()
+    monkeypatch.setattr(connection, "room", lambda path: 1 << 30)
+    with pytest.raises(VaultError, match="the disk reported an error"):
+        EmbeddedStore(tmp_path, None)
+
+
+def test_a_log_that_a_full_disk_keeps_from_being_emptied_is_not_emptied(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path, None, create=True)
+
+    class Log:
+        def set_busy_timeout(self, milliseconds: int) -> None: ...
+
+        def execute(self, sql: str) -> None:
+            raise apsw.FullError("database or disk is full")
+
+    assert connection.checkpoint(store.db)
+    assert not connection.checkpoint(cast(apsw.Connection, Log()))
+    store.close()
+
+
+# --- a stage on a full disk ---
+
+
+def _staged(store: EmbeddedStore, megabytes: int) -> int:
+    """A stage with conversations and slices of so many bytes that do not compress."""
+    stage = store.begin(AT)
+    with store.transaction():
+        source = store.put_source(stage, header("s-1"))
+        member = store.put_member(source, 0, Member("a.json", "cut", 0, ""))
+    for n in range(megabytes * 20):
+        data = os.urandom(25_000)
+        hash = hashlib.sha256(data).hexdigest()
+        with store.transaction():
+            store.put_slices([(hash, data)])
+            store.put_segments(member, n, [Segment(hash, "", "", None, None)])
+            store.put_packs(stage, [("conversation", conversation(f"c-{n}", os.urandom(12_000).hex()), 0)])
+    return stage
+
+
+def _written(store: EmbeddedStore, act: Callable[[], object]) -> int:
+    """Bytes an act appends to the log."""
+    store.db.wal_autocheckpoint(0)
+    store.purge()
+    act()
+    return store.path.with_name("truth.db-wal").stat().st_size
+
+
+def test_a_stage_is_discarded_in_a_fraction_of_its_space_where_there_is_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = EmbeddedStore(tmp_path, None, create=True)
+    store_all(store, conversation("c-kept", "hello"))
+    store.purge()
+    size = store.path.stat().st_size
+    stage = _staged(store, 4)
+    monkeypatch.setattr(letting_go, "room", lambda path: 32 << 20)
+    ended: list[str] = []
+    end = store._end_stage
+
+    def full_at_first(stage: int, packs: str) -> None:
+        ended.append(packs)
+        if len(ended) == 1:
+            raise OutOfSpace("full")
+        end(stage, packs)
+
+    monkeypatch.setattr(store, "_end_stage", full_at_first)
+    assert _written(store, lambda: store.discard(stage)) < 500_000
+    assert not store.others_stage()
+    assert store.superseded() == []  # nothing waits for the index
+    assert store.db.pragma("secure_delete") == 1
+    store.compact()
+    assert store.purge()
+    assert store.path.stat().st_size <= size + 3 * 8192
+    assert [live.id for live in store.live()] == ["c-kept"]
+    assert store.flaws() == []
+    store.close()
+
+
+def test_a_dead_stage_that_cannot_be_discarded_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = EmbeddedStore(tmp_path, None, create=True)
+    stage = _staged(store, 1)
+    store._locks.pop(stage).release()
+
+    def full(stage: int) -> None:
+        raise OutOfSpace("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "discard", full)
+        for _ in range(2):
+            with pytest.raises(OutOfSpace):
+                store.busy()
+    assert store.sweep_stages() == 1
+    assert not store.busy()
+    assert store.slices() == []
+    store.close()
+
+
+def test_a_file_that_cannot_be_written_anew_is_refused_before_it_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = EmbeddedStore(tmp_path, None, create=True)
+    store_all(store, conversation("c-1", os.urandom(500_000).hex()))
+    store.purge()
+    monkeypatch.setattr(letting_go, "room", lambda path: 100_000)
+    with pytest.raises(OutOfSpace, match="too full"):
+        store.compact()
+    store.close()
 
 
 def test_the_audit_chain_notices_every_change_and_survives_a_forgotten_salt(tmp_path: Path) -> None:

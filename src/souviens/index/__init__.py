@@ -19,9 +19,12 @@ from souviens.index.embedded import EmbeddedIndex
 __all__ = ["discard", "open_index"]
 
 
-def open_index(folder: Path, key: bytes | None) -> EmbeddedIndex:
-    """The index of an unlocked vault, for one thread. Made if there is none, or none that can be read; not yet synced."""
-    return EmbeddedIndex(folder, key)
+def open_index(folder: Path, key: bytes | None, *, lenient: bool = False) -> EmbeddedIndex:
+    """The index of an unlocked vault, for one thread. Made if there is none, or none that can be read; not yet synced.
+
+    lenient: a full disk keeps it from following truth, and not from answering. Raises OutOfSpace if there is none to answer from.
+    """
+    return EmbeddedIndex(folder, key, lenient=lenient)
 
 
 def discard(folder: Path) -> None:

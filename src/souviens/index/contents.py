@@ -43,16 +43,15 @@ class Contents:
         self.db.wal_autocheckpoint(WAL_PAGES)
         # A power cut may take back the last transactions, whole: `sync` does them again. A checkpoint, so a purge, is durable.
         self.db.pragma("synchronous", "normal")
-        if create:
-            try:
-                with self._errors():
+        try:
+            with self._errors():
+                if create:
                     schema.create(self.db)
-            except VaultError:
-                self.db.close()
-                raise
-        if not any_version and not schema.fits(self.db):
+                if not any_version and not schema.fits(self.db):
+                    raise Damaged(f"{path.name}: is not an index of this version", "it is remade from the vault")
+        except VaultError:
             self.db.close()
-            raise Damaged(f"{path.name}: is not an index of this version", "it is remade from the vault")
+            raise
 
     def close(self) -> None:
         self.db.close()

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from souviens.encode import Encoder
-from souviens.errors import Damaged, NotFound, VaultError, VaultInUse
+from souviens.errors import Damaged, NotFound, OutOfSpace, VaultError, VaultInUse
 from souviens.index import files, postings, threads, vectors
 from souviens.index.contents import IN_PLACE, Contents
 from souviens.index.layout import Allowed, Integers, Layout
@@ -22,19 +22,22 @@ from souviens.index.telling import Word
 from souviens.index.text import Run, run_of
 from souviens.index.vectors import closeness
 from souviens.index.words import Term, terms
+from souviens.vault.connection import leave_room
 from souviens.vault.store import Store
 
 BATCH = 4 << 20  # characters of text in one transaction: some 200 ms
 PATIENCE = 600.0  # seconds to wait for another process that rebuilds the index
 ERASED = 50  # units erased in place in one transaction: some 250 ms
+IN_MEMORY = 32 << 20  # bytes of truth that are indexed in memory where the disk has no room: some seconds
 EMBEDDED = 128  # units whose vectors are written in one transaction
 
 
 class EmbeddedIndex:
     """The index in `folder`, see `port.Index`. Raises Damaged from a question if the file was damaged since it was opened."""
 
-    def __init__(self, folder: Path, key: bytes | None) -> None:
-        self.folder, self.key = folder, key
+    def __init__(self, folder: Path, key: bytes | None, *, lenient: bool = False) -> None:
+        self.folder, self.key, self.lenient = folder, key, lenient
+        self.behind = 0
         self._lock = FileLock(folder / files.LOCK)
         self._open()
 
@@ -50,17 +53,29 @@ class EmbeddedIndex:
     # --- the file -----------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Open the newest index; if there is none, or it cannot be read, put an empty one above it."""
+        """Open the newest index; if there is none, or it cannot be read, put an empty one above it. Raises OutOfSpace.
+
+        A lenient one of a small vault is then made in memory, for as long as it is open.
+        """
         while True:
             number = self._newest()
-            with contextlib.suppress(VaultError):
+            try:
                 if number:
                     return self._use(number, Contents(files.path(self.folder, number), files.key_for(self.key, number)))
+            except (OutOfSpace, VaultInUse):
+                raise  # it is as good as it was
+            except VaultError:
+                pass
             with self._locked():
                 # Unless another process has put one there meanwhile.
                 if self._newest() == number:
-                    self._write(number + 1).close()
-                    self._name(number + 1)
+                    try:
+                        self._write(number + 1).close()
+                        self._name(number + 1)
+                    except OutOfSpace:
+                        if not self.lenient or files.truth(self.folder) > IN_MEMORY:
+                            raise
+                        return self._use(number, Contents(Path(":memory:"), None, create=True))
 
     def _newest(self) -> int:
         return max(files.numbers(self.folder), default=0)
@@ -89,10 +104,18 @@ class EmbeddedIndex:
             raise VaultInUse(f"{self.folder}: the index is being rebuilt", "by another process", "wait for it to end") from None
 
     def _write(self, number: int) -> Contents:
-        """A new index under a name that says it is not finished. Under the lock, as `_name`."""
+        """A new index under a name that says it is not finished. Under the lock, as `_name`. Raises OutOfSpace."""
         file = files.unfinished(self.folder, number)
         files.discard(file)
-        return Contents(file, files.key_for(self.key, number), create=True)
+        try:
+            return Contents(file, files.key_for(self.key, number), create=True)
+        except OutOfSpace:
+            files.discard(file)
+            raise OutOfSpace(
+                f"{self.folder}: the disk is full",
+                "there is no index, and no room to make one from what the vault holds",
+                "free some space and run the command again",
+            ) from None
 
     def _name(self, number: int) -> None:
         """Give a finished, closed index its name."""
@@ -117,14 +140,23 @@ class EmbeddedIndex:
     def sync(self, store: Store, stage: int | None = None, progress: Progress | None = None) -> Synced:
         self._follow_switch()
         if stage is not None:
+            leave_room(files.path(self.folder, self.number), BATCH)
             new = [live.seq for live in store.staged(stage, self._contents.last_staged(stage))]
             return _add(self._contents, store, new, stage, progress)
+        self.behind = 0
         try:
-            synced = _sync(self._contents, store, progress)
-            self._inherit()
-        except (NotFound, Damaged):
-            # What was indexed cannot be derived again, or the file is damaged: in doubt, remake it.
-            synced = self.rebuild(store, progress)
+            try:
+                synced = _sync(self._contents, store, progress)
+                self._inherit()
+            except (NotFound, Damaged):
+                # What was indexed cannot be derived again, or the file is damaged: in doubt, remake it.
+                synced = self.rebuild(store, progress)
+        except OutOfSpace:
+            if not self.lenient:
+                raise
+            synced = Synced()
+            shown = self._contents.counts().keys() - self._contents.staged().keys()
+            self.behind = len({live.seq for live in store.live()} - shown)
         return synced
 
     def held(self) -> list[int]:
@@ -143,10 +175,14 @@ class EmbeddedIndex:
         with self._locked():
             self._follow_switch()
             number = self.number + 1
-            with contextlib.closing(self._write(number)) as contents:
-                synced = _sync(contents, store, progress)
-                contents.take_vectors(self._contents)
-                contents.purge()
+            try:
+                with contextlib.closing(self._write(number)) as contents:
+                    synced = _sync(contents, store, progress)
+                    contents.take_vectors(self._contents)
+                    contents.purge()
+            except OutOfSpace:
+                files.discard(files.unfinished(self.folder, number))
+                raise
             self._contents.close()
             self._name(number)
             files.discard_others(self.folder, number)
@@ -229,8 +265,12 @@ class EmbeddedIndex:
         return self._pending
 
     def tell(self, store: Store, units: int | None = None) -> None:
-        self._tell(store, units)
-        self._contents.weave()
+        try:
+            self._tell(store, units)
+            self._contents.weave()
+        except OutOfSpace:  # topics as they were when there was room
+            if not self.lenient:
+                raise
 
     def _tell(self, store: Store, units: int | None = None) -> None:
         self._follow_switch()

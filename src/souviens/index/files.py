@@ -31,6 +31,11 @@ def numbers(folder: Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match and not match[2])
 
 
+def truth(folder: Path) -> int:
+    """Bytes of what is to be indexed, with its log."""
+    return sum(file.stat().st_size for file in (folder / "truth.db", folder / "truth.db-wal") if file.exists())
+
+
 def discard(file: Path) -> None:
     """Delete a database with its log. Where another process has it open and the system minds, it stays until a later call."""
     for suffix in ("", "-wal", "-shm"):

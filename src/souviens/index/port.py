@@ -73,7 +73,10 @@ class Index(Protocol):
     """The derived side of a vault. An instance belongs to one thread; any number may be open at once, in any process.
 
     Answers are functions of what is live in truth and of nothing else: ties are broken by (seq, place in the pack).
+    behind: how many live records a lenient index lacks since its last `sync`, because the disk is full.
     """
+
+    behind: int
 
     def sync(self, store: Store, stage: int | None = None, progress: Progress | None = None) -> Synced:
         """Follow truth. With a stage: only add what that stage holds, unseen by questions until a sync after its commit."""

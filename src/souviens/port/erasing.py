@@ -39,7 +39,8 @@ PATIENCE = 5.0  # seconds to wait for a reader that holds a log back before sayi
 def erase(vault: Vault, ids: list[str]) -> Erased:
     """Remove conversations, messages, memories, topics or sources, physically. ids: whole ids.
 
-    A message is named by its id; every place that holds its bytes is blanked. Raises NotFound (nothing erased), VaultInUse.
+    A message is named by its id; every place that holds its bytes is blanked. On a disk too full for all of it, what is promised
+    and not finished is `pending`. Raises NotFound, VaultInUse, OutOfSpace (each: nothing erased, nothing promised).
     """
     store = vault.store
     targets = [_target(store, id) for id in dict.fromkeys(ids)]
@@ -48,11 +49,15 @@ def erase(vault: Vault, ids: list[str]) -> Erased:
     except OutOfSpace:
         indexing.drop(vault)
         _promise(store, targets)
-    return finish_pending(vault)
+    try:
+        return finish_pending(vault)
+    except OutOfSpace:
+        return _erased([id for _, id, _ in targets], pending=True)
 
 
 def _promise(store: Store, targets: list[tuple[str, str, str]]) -> None:
     """Write the tombstones. From here on the erasure is finished, by us or by whoever opens the vault next."""
+    store.busy()  # sweeps what a dead intake left, on a full disk in as many transactions as that takes
     with store.transaction():
         if store.busy():
             raise VaultInUse("an intake is under way", "it may bring what you erase", "wait for it, then erase again")
@@ -122,9 +127,13 @@ def _carry_out(vault: Vault) -> Erased:
         with store.transaction():
             for number, _ in todo:
                 store.settle_journal(number)
+    return _erased(ids, pending=not done)
+
+
+def _erased(ids: list[str], *, pending: bool) -> Erased:
     counted = Counter(_KINDS[id[0]] for id in ids)
     names = {"memory": "memories"}
-    return Erased(tuple(ids), pending=not done, **{names.get(kind, f"{kind}s"): n for kind, n in counted.items()})
+    return Erased(tuple(ids), pending=pending, **{names.get(kind, f"{kind}s"): n for kind, n in counted.items()})
 
 
 def _take_out_record(store: Store, kind: Kind, id: str) -> None:

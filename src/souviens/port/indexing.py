@@ -5,11 +5,12 @@ The index is derived: whatever goes wrong with it never undoes an intake. It cat
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from souviens import index
 from souviens.encode import Encoder
-from souviens.errors import SouviensError
+from souviens.errors import OutOfSpace, SouviensError, VaultError
 from souviens.index.follow import Follower
 from souviens.index.port import Index, Synced
 from souviens.records import Record
@@ -20,8 +21,21 @@ FOLLOW_FROM = 16 << 20
 
 
 def open_index(vault: Vault) -> Index:
-    """The vault's index, made if there is none or none that can be read; not yet synced."""
+    """The vault's index, to be asked: made if there is none or none that can be read; not yet synced. Where a full disk keeps it
+    from following truth, it answers from what it has; `lag` says so."""
+    return index.open_index(vault.folder, vault.key, lenient=True)
+
+
+def _open(vault: Vault) -> Index:
+    """The same, to be brought up to truth or to fail."""
     return index.open_index(vault.folder, vault.key)
+
+
+def lag(index: Index) -> str:
+    """What a full disk keeps from being found, in a sentence; empty if nothing."""
+    if not index.behind:
+        return ""
+    return f"the disk is full: {index.behind:,} records cannot be found until there is room; free some space, then ask again"
 
 
 def drop(vault: Vault) -> None:
@@ -50,10 +64,33 @@ def finish_following(vault: Vault, follower: Follower | None) -> Synced | None:
 
 def catch_up(vault: Vault) -> Synced:
     """Sync the index, then let truth drop the packs nobody needs any more."""
-    with open_index(vault) as derived:
+    with _open(vault) as derived:
         synced = derived.sync(vault.store)
         vault.store.sweep(derived.held())
     return synced
+
+
+def give_up(vault: Vault, stage: int, error: BaseException) -> None:
+    """Discard a stage because of an error. One that cannot be discarded now is swept by whoever writes next."""
+    with contextlib.suppress(VaultError):
+        vault.store.discard(stage)
+        if isinstance(error, OutOfSpace):
+            _give_back(vault)
+
+
+def _give_back(vault: Vault) -> None:
+    """Give a full disk the space back of what was let go of, as far as that can be done on one."""
+    try:
+        catch_up(vault)
+    except OutOfSpace:
+        # No room to take words out. The index goes on unseen with what it has, and is made again when there is room.
+        vault.store.sweep(())
+    with contextlib.suppress(VaultError):  # a file too large to be written anew keeps the space for what comes next
+        vault.store.compact()
+    vault.store.purge()
+    with contextlib.suppress(VaultError), _open(vault) as derived:
+        derived.sync(vault.store)
+        derived.purge()
 
 
 class Embedded(Record, frozen=True, omit_defaults=False):
@@ -66,7 +103,7 @@ class Embedded(Record, frozen=True, omit_defaults=False):
 
 def embedded(vault: Vault, encoder: str) -> Embedded:
     """How far the vectors of an encoder, by its id, have come: nothing is encoded, but the index follows truth first."""
-    with open_index(vault) as derived:
+    with _open(vault) as derived:
         derived.sync(vault.store)
         pending = derived.pending(encoder)
     return Embedded(encoder, pending.done, pending.waiting)
@@ -81,7 +118,7 @@ def embed(
     """
     if encoder is None:
         return Embedded(None, 0, 0)
-    with open_index(vault) as derived:
+    with _open(vault) as derived:
         derived.sync(vault.store)
         tell = None if progress is None else lambda done, total: progress("vectors", done, total)
         pending = derived.embed(vault.store, encoder, seconds, progress=tell)
@@ -93,9 +130,14 @@ def check(vault: Vault) -> list[str]:
 
     It catches up first, as before any question: to lie behind is no damage. What an intake under way has staged is not looked at.
     """
-    with open_index(vault) as derived:
+    with _open(vault) as derived:
         try:
-            derived.sync(vault.store)
+            try:
+                derived.sync(vault.store)
+            except OutOfSpace:
+                # What it has is as it was; what is no longer live in it is seen by nobody, and goes when there is room.
+                missing, _ = _difference(vault, derived)
+                return [f"index: {missing} records are not indexed yet: the disk is full"] if missing else []
             missing, stray = _difference(vault, derived)
             # Of an intake that was killed there may be more than truth: `busy` sweeps it.
             if stray and not vault.store.busy():

@@ -212,11 +212,9 @@ class _Intake:
             while not self._commit(receipt):
                 self.staging.merge_again()
                 receipt = self._receipt()
-        except BaseException:
+        except BaseException as error:
             indexing.stop_following(follower)
-            # A stage that cannot be dropped now (a full disk) is swept by whoever opens the vault next.
-            with contextlib.suppress(VaultError):
-                self.store.discard(self.stage)
+            indexing.give_up(self.vault, self.stage, error)
             raise
         if known or self.problems or self.touched:
             # What the older reading of this source held, the beginnings of files cut off, files with something erased in them.

@@ -127,8 +127,8 @@ def import_lines(vault: Vault, path: Path, progress: Callable[[str, int, int], N
             except (Damaged, msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
                 raise lines.fault(lines.at, str(error).partition("\n")[0]) from None
         done = Imported(str(source), lines.at, len(reading.new), reading.records, reading.changed, reading.commit(source))
-    except BaseException:
-        store.discard(stage)
+    except BaseException as error:
+        indexing.give_up(vault, stage, error)
         raise
     finish_pending(vault)
     store.drop_unreferenced()  # slices of sources that were here already

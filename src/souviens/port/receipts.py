@@ -78,7 +78,8 @@ class Verified(Record, frozen=True, omit_defaults=False):
 
 
 class Erased(Record, frozen=True, omit_defaults=False):
-    """What `erase` removed. pending: bytes may still lie in the vault's files because a reader held a log back."""
+    """What `erase` removed. pending: bytes may still lie in the vault's files because a reader held a log back, or the
+    disk was full."""
 
     ids: tuple[str, ...]
     conversations: int = 0

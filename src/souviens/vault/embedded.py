@@ -14,9 +14,9 @@ import apsw
 import msgspec
 from filelock import FileLock, Timeout
 
-from souviens.errors import Damaged, NotFound
+from souviens.errors import Damaged, NotFound, OutOfSpace
 from souviens.vault import audit, packing, schema
-from souviens.vault.connection import connect, failures, subkey
+from souviens.vault.connection import connect, failures, leave_room, subkey
 from souviens.vault.letting_go import VISIBLE, LettingGo
 from souviens.vault.store import Hole, Journal, Kind, Live, Member, Packed, Ready, Segment, SourceHeader, Tally, kind_of
 
@@ -32,6 +32,7 @@ _UNREADABLE = (apsw.IOError, apsw.SQLError, msgspec.MsgspecError, UnicodeDecodeE
 # Before an automatic checkpoint, 32 MB. Each transaction of an intake touches the same pages of four indexes: the fewer
 # checkpoints, the fewer times those are written. SQLite's own 1,000 cost a tenth of all the writer does (measured).
 WAL_PAGES = 4_000
+PAGES = 2  # bytes of pages that a byte may take, with its indexes and with what stays empty of a page
 _COMMITTED = 0  # the stage of packs that are visible with the transaction that writes them
 
 
@@ -45,9 +46,14 @@ class EmbeddedStore(LettingGo):
         self.folder, self.path = folder, path
         self.db = connect(path, None if key is None else subkey(key, FILE), create=create)
         self.db.wal_autocheckpoint(WAL_PAGES)
-        if create:
-            schema.create(self.db)
-        self.format = schema.format_of(self.db)
+        try:
+            with self._failures():
+                if create:
+                    schema.create(self.db)
+                self.format = schema.format_of(self.db)
+        except BaseException:
+            self.db.close()
+            raise
         self._depth = 0
         self._locks: dict[int, FileLock] = {}
         self._began: dict[int, int] = {}  # stage -> the newest pack before it
@@ -244,8 +250,10 @@ class EmbeddedStore(LettingGo):
             Path(lock.lock_file).unlink(missing_ok=True)
 
     def sweep_stages(self) -> int:
-        """Discard the stages whose writer is gone (its lock died with it). How many."""
-        dead = []
+        """Discard the stages whose writer is gone (its lock died with it). How many. Raises OutOfSpace."""
+        dead: list[int] = []
+        if not self.others_stage():
+            return 0
         with self.transaction():
             for (stage,) in self._rows("SELECT id FROM stage"):
                 if stage in self._locks:
@@ -255,8 +263,13 @@ class EmbeddedStore(LettingGo):
                     lock.acquire(timeout=0)
                     self._locks[stage] = lock
                     dead.append(stage)
-        for stage in dead:
-            self.discard(stage)
+        try:
+            for stage in dead:
+                self.discard(stage)
+        except OutOfSpace:
+            for stage in dead:
+                self._release(stage)  # it stays dead, for us as well
+            raise
         return len(dead)
 
     def busy(self) -> bool:
@@ -307,7 +320,12 @@ class EmbeddedStore(LettingGo):
         )
 
     def put_ready(self, stage: int, ready: Ready) -> list[int]:
-        """Write slices, those already here left alone, and packs into a stage. The packs' seqs, in order."""
+        """Write slices, those already here left alone, and packs into a stage. The packs' seqs, in order.
+
+        A stage leaves the room on the disk that it takes to discard it. Raises OutOfSpace.
+        """
+        if stage != _COMMITTED:
+            leave_room(self.path, PAGES * ready.bytes)
         for hash, data, compressed in ready.slices:
             if compressed is None and self.has_slice(hash):
                 continue
@@ -381,6 +399,7 @@ class EmbeddedStore(LettingGo):
         for ordinal, chunk in enumerate(itertools.chain((first, second), given)):
             digest.update(chunk)
             size += len(chunk)
+            leave_room(self.path, PAGES * len(chunk))
             with self.transaction():
                 self.db.execute("INSERT INTO chunk VALUES (?, ?, ?)", (number, ordinal, packing.compress(chunk)))
         with self.transaction():
@@ -488,14 +507,25 @@ class EmbeddedStore(LettingGo):
         self.db.execute("UPDATE journal SET state = ? WHERE number = ?", (state, number))
 
     def discard(self, stage: int) -> None:
-        """Drop a stage and everything only it brought."""
-        with self.transaction():
-            self.db.execute("UPDATE pack SET doomed = 1 WHERE stage = ?", (stage,))
-            self.db.execute("DELETE FROM source WHERE stage = ?", (stage,))
-        self.drop_unreferenced()
-        with self.transaction():
-            self.db.execute("DELETE FROM stage WHERE id = ?", (stage,))
+        """Drop a stage and everything only it brought; its packs when the index has let go of them, or on a full disk at once."""
+        with self.sparing():
+            with self.transaction():
+                self.db.execute("DELETE FROM source WHERE stage = ?", (stage,))
+            self.drop_unreferenced()
+        try:
+            self._end_stage(stage, "UPDATE pack SET doomed = 1 WHERE stage = ?")
+        except OutOfSpace:
+            if self._depth:
+                raise
+            # To mark a pack costs a page of the log, to delete it next to nothing.
+            with self.sparing():
+                self._end_stage(stage, "DELETE FROM pack WHERE stage = ?")
         self._release(stage)
+
+    def _end_stage(self, stage: int, packs: str) -> None:
+        with self.transaction():
+            self.db.execute(packs, (stage,))
+            self.db.execute("DELETE FROM stage WHERE id = ?", (stage,))
 
     def doom(self, seqs: Iterable[int]) -> None:
         """Packs that are no longer live whatever their seq."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,17 @@ from typing import Any
 import apsw
 import msgspec
 
-from souviens.errors import NotFound
+from souviens.errors import NotFound, OutOfSpace
 from souviens.records import Json
 from souviens.vault import audit, packing
-from souviens.vault.connection import checkpoint
+from souviens.vault.connection import checkpoint, room
 from souviens.vault.store import Member, Segment, SourceHeader, Tombstone
 
 VISIBLE = "stage NOT IN (SELECT id FROM stage)"
 _header = packing.reader(SourceHeader)
 _member = packing.reader(Member)
 _GROUP = 200  # rows deleted in one transaction
+SCARCE = 64 << 20  # bytes free below which deleting is to need little space itself
 
 
 class LettingGo:
@@ -28,6 +30,7 @@ class LettingGo:
 
     db: apsw.Connection
     folder: Path
+    path: Path
 
     def transaction(self) -> AbstractContextManager[None]:
         raise NotImplementedError
@@ -127,6 +130,25 @@ class LettingGo:
         self.db.execute("DELETE FROM source WHERE id = ?", (id,))
         audit.forget_salts(self.db, id)
 
+    # --- a full disk ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def sparing(self) -> Iterator[None]:
+        """Let go of much in little space, if the disk is nearly full: in one transaction, and without wiping the pages it frees.
+
+        Each wiped page would stand in the log, and each short transaction writes the same few pages again: of a stage of 29 MB
+        that took 46 MB, so it takes 0.3 (measured). The freed pages go with the next `compact`, which every erasure ends with.
+        """
+        if room(self.path) >= SCARCE:
+            yield
+            return
+        self.db.pragma("secure_delete", "fast")
+        try:
+            with self.transaction():
+                yield
+        finally:
+            self.db.pragma("secure_delete", 1)
+
     # --- what nobody refers to ----------------------------------------------------------------------------------------
 
     def drop_unreferenced(self) -> bool:
@@ -155,18 +177,25 @@ class LettingGo:
         """Delete the packs that are not live and that the index does not hold, in transactions of its own. How many."""
         keep = set(held)
         gone = [(seq,) for seq in self.superseded() if seq not in keep]
-        for start in range(0, len(gone), _GROUP):
-            with self.transaction():
-                self.db.executemany("DELETE FROM pack WHERE seq = ?", gone[start : start + _GROUP])
+        with self.sparing():
+            for start in range(0, len(gone), _GROUP):
+                with self.transaction():
+                    self.db.executemany("DELETE FROM pack WHERE seq = ?", gone[start : start + _GROUP])
         return len(gone)
 
     def compact(self) -> None:
         """Write every page anew. secure_delete wipes a row where it is deleted, not the image of it that an earlier balancing of
         its page left in a gap (measured: 29 traces of 229 erased words without this, 0 with it).
 
-        Takes the memory and, for a while, twice the space of the file; nobody else can write meanwhile. Raises OutOfSpace.
+        Takes the memory and, for a while, twice the space of the file; nobody else can write meanwhile. Raises OutOfSpace, at once
+        if it cannot fit.
         """
         with self._failures():
+            log = self.path.with_name(self.path.name + "-wal")
+            used = self.db.pragma("page_count") - self.db.pragma("freelist_count")
+            # What is in the log already may be written over.
+            if used * self.db.pragma("page_size") > room(self.path) + (log.stat().st_size if log.exists() else 0):
+                raise OutOfSpace(f"{self.folder}: the disk is too full", "the file is to be written anew", "free some space")
             self.db.execute("VACUUM")
 
     def purge(self) -> bool:

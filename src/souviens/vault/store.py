@@ -42,6 +42,11 @@ class Ready(NamedTuple):
     slices: list[tuple[str, bytes, bytes | None]]
     packs: list[tuple[Kind, str, int, bytes, bytes]]
 
+    @property
+    def bytes(self) -> int:
+        """How many are to be written."""
+        return sum(len(data or b"") for *_, data in self.slices) + sum(len(data) for *_, data, _ in self.packs)
+
 
 class Tally(Record, frozen=True):
     """What a stage really holds, counted from what reading it back returns.

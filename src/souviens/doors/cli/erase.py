@@ -36,7 +36,8 @@ def verb(invocation: Invocation, ids: tuple[str, ...], yes: bool) -> int:
     invocation.answer(viewing.plain(erased), [_said(erased)])
     if erased.pending:
         invocation.tell(
-            "Another program is reading the vault, so some bytes still lie in its files. next: close it, then souviens rebuild"
+            "Some bytes still lie in the vault's files: another program is reading it, or the disk is full. The next command that "
+            "writes finishes it. next: close the program, or free some space, then souviens rebuild"
         )
     return PARTIAL if erased.pending else 0
 

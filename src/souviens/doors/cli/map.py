@@ -35,7 +35,10 @@ def verb(invocation: Invocation, depth: int | None, topic: str) -> None:
 
     with invocation.open() as vault, indexing.open_index(vault) as index:
         document = Map(vault.store, index).tree(depth, topic or None)
+        behind = indexing.lag(index)
     invocation.answer(document, _lines(document))
+    if behind:
+        invocation.tell(behind)
     if not document["parts"] and not document["conversations"]:
         invocation.tell("There is nothing to draw. next: souviens add EXPORT")
 

@@ -86,6 +86,8 @@ def _found(invocation: Invocation, vault: Vault, query: str, number: int) -> fro
         answer = ask(
             query, number, store=vault.store, index=index, encoder=encoder, unit="conversation", now=time.time_ns() // 1_000
         )
+        if behind := indexing.lag(index):
+            invocation.tell(behind)
     return frozenset(item.conversation or item.id for item in answer.items)
 
 
