@@ -229,8 +229,10 @@ class Contents:
 
     def _forget(self, seq: int) -> None:
         threads.forget(self.db, seq)
-        self.db.execute("DELETE FROM codes WHERE number IN (SELECT number FROM signs WHERE seq = ?)", (seq,))
-        for table in ("signs", "staged", "span"):
+        mine = "encoder IN (SELECT number FROM encoder) AND seq = ?"  # as the key has it: by seq alone all would be looked through
+        self.db.execute(f"DELETE FROM codes WHERE number IN (SELECT number FROM signs WHERE {mine})", (seq,))
+        self.db.execute(f"DELETE FROM signs WHERE {mine}", (seq,))
+        for table in ("staged", "span"):
             self.db.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))
 
     def show(self, seqs: Iterable[int]) -> None:

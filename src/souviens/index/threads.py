@@ -66,7 +66,12 @@ def tell(db: apsw.Connection, seq: int, run: Run) -> None:
         made = put_words(db, seq, run)
         db.execute("UPDATE span SET episodes = ? WHERE seq = ?", (made.episodes, seq))
         # Vectors that came first said what they say without its words.
-        there = db.execute("SELECT encoder, ordinals, codes FROM signs JOIN codes USING (number) WHERE seq = ?", (seq,))
+        # By encoder, as the key begins with it: by seq alone all of a large index is looked through.
+        there = db.execute(
+            """SELECT encoder, ordinals, codes FROM signs JOIN codes USING (number)
+            WHERE encoder IN (SELECT number FROM encoder) AND seq = ?""",
+            (seq,),
+        )
         for encoder, ordinals, codes in list(there):
             put_vectors(db, encoder, seq, ordinals, codes)
 
@@ -91,8 +96,8 @@ def put_vectors(db: apsw.Connection, encoder: int, seq: int, ordinals: bytes, co
 
 
 def forget(db: apsw.Connection, seq: int) -> None:
-    for table in ("gist", "telling"):
-        db.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))
+    db.execute("DELETE FROM gist WHERE encoder IN (SELECT number FROM encoder UNION SELECT 0) AND seq = ?", (seq,))
+    db.execute("DELETE FROM telling WHERE seq = ?", (seq,))
 
 
 def _ordinals(starts: Integers) -> bytes:
