@@ -133,10 +133,10 @@ class Board:
 
     def _surroundings(self) -> Floats:
         """The best of each term in a turn, in those within two of it and in the title: (terms, n)."""
-        best = self._term_scores(self.positions)
-        for step in _BESIDE:
-            beside = self.positions + step
-            best = np.maximum(best, self._term_scores(np.where(self._same_record(beside), beside, -1)))
+        beside = [self.positions + step for step in _BESIDE]
+        places = np.concatenate((self.positions, *(np.where(self._same_record(at), at, -1) for at in beside)))
+        found = self._term_scores(places).reshape(len(self.postings.scores), 1 + len(_BESIDE), len(self.positions))
+        best: Floats = found.max(axis=1)
         titles = self._term_scores(self.layout.offsets[self.rows])
         return np.where(self.turns, np.maximum(best, titles), best)
 
