@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -110,8 +111,6 @@ def embedding(encoder: encode.Encoder, folder: Path) -> dict[str, float]:
 
 def _bare(run: encode.local.Forward, ids: list[list[int]]) -> float:
     """Seconds of the model alone, one thread each core as ours has."""
-    from concurrent.futures import ThreadPoolExecutor
-
     started = time.perf_counter()
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         np.array(list(pool.map(run, ids)))

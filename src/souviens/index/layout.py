@@ -134,8 +134,12 @@ class Layout:
     @cached_property
     def reach(self) -> tuple[int, int] | None:
         """The first and the last moment of its times; None if none is known."""
-        known = self.times[self.times != UNKNOWN]
-        return (int(known.min()), int(known.max())) if len(known) else None
+        return _reach(self.times)
+
+    def reach_of(self, rows: Sequence[int]) -> tuple[int, int] | None:
+        """The same of some spans."""
+        parts = [self.times[self.offsets[row] : self.offsets[row] + self.counts[row]] for row in rows]
+        return _reach(np.concatenate(parts)) if parts else None
 
     @cached_property
     def years(self) -> range:
@@ -203,3 +207,8 @@ class Layout:
         if allowed is None:
             return None
         return np.array([allowed(*key) for key in self._keys], np.bool_)[self._codes]
+
+
+def _reach(times: Integers) -> tuple[int, int] | None:
+    known = times[times != UNKNOWN]
+    return (int(known.min()), int(known.max())) if len(known) else None

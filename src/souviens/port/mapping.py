@@ -82,12 +82,7 @@ class Map:
 
     def _span(self, rows: Sequence[int]) -> tuple[int | None, int | None]:
         """The first and the last known moment of conversations."""
-        found: list[int] = []
-        for row in rows:
-            times = self.layout.times[self.layout.offsets[row] : self.layout.offsets[row] + self.layout.counts[row]]
-            known = times[times != UNKNOWN]
-            found += [int(known.min()), int(known.max())] if len(known) else []
-        return (min(found), max(found)) if found else (None, None)
+        return self.layout.reach_of(rows) or (None, None)
 
     # --- ids ----------------------------------------------------------------------------------------------------------
 

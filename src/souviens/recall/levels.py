@@ -13,7 +13,6 @@ import numpy as np
 from souviens.canon import utc
 from souviens.grants import Scope
 from souviens.index import digest, forest
-from souviens.index.layout import UNKNOWN
 from souviens.index.naming import Names
 from souviens.index.port import Index
 from souviens.index.telling import folded, words_of
@@ -55,7 +54,7 @@ class Levels:
             cited = digest.extract((s for s in sentences if s.message not in but), weights, most=lines)
             if len(cited) < 2:
                 continue
-            first, last = (day(utc(us)) for us in self._span(members))
+            first, last = (day(utc(us)) for us in self.layout.reach_of(members) or (None, None))
             about = source("topic", self._names.name(members), f"{len(members)} conversations until {last}")
             told = [f"{day(utc(s.us))} · {source(self._title(s.conversation), who(s.role))}: {line(s.text)}" for s in cited]
             id = forest.topic_id(self.layout.ids[root])
@@ -74,7 +73,7 @@ class Levels:
         numbers = self.layout.episodes[self.layout.offsets[row] :][: len(conversation.messages) + 1]
         inside = np.flatnonzero(numbers == numbers[at])
         beside = sorted((n for n in inside.tolist() if n and n != at), key=lambda n: (abs(n - at), n))
-        kept = [n for n in beside if self._said(conversation.messages[n - 1]) and conversation.messages[n - 1].id not in but]
+        kept = [n for n in beside if _said(conversation.messages[n - 1]) and conversation.messages[n - 1].id not in but]
         told = [conversation.messages[n - 1] for n in sorted(kept[:BESIDE])]
         if not told:
             return None
@@ -113,11 +112,6 @@ class Levels:
         told = self.index.telling(int(self.layout.seqs[row]) for row in rows)
         return Names({row: told.get(int(self.layout.seqs[row]), []) for row in rows})
 
-    def _span(self, rows: list[int]) -> tuple[int | None, int | None]:
-        times = np.concatenate([self.layout.times[self.layout.offsets[row] :][: self.layout.counts[row]] for row in rows])
-        known = times[times != UNKNOWN]
-        return (int(known.min()), int(known.max())) if len(known) else (None, None)
-
     def _conversation(self, row: int) -> Conversation:
         if row not in self._read:
             record = self.store.pack(int(self.layout.seqs[row]))
@@ -129,11 +123,12 @@ class Levels:
         row = self.layout.row("conversation", conversation)
         return self._conversation(row).head.title if row is not None else ""
 
-    def _said(self, message: Message) -> bool:
-        return message.visibility == "visible" and bool(spoken(message).strip())
-
 
 def _opening(message: Message) -> str:
     """The beginning of what was said, on one line."""
     text = line(spoken(message))
     return text if len(text) <= OPENING else text[:OPENING].rstrip() + " …"
+
+
+def _said(message: Message) -> bool:
+    return message.visibility == "visible" and bool(spoken(message).strip())
