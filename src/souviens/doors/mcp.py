@@ -129,7 +129,7 @@ class _Desk:
         self.store, self.index, self.encoder = vault.store, index, encoder
 
     def recall(self, question: str, limit: int, project: str) -> Document:
-        found = self._noted(viewing.plain(ask(question, limit, **self._asked(project))))
+        found: Document = viewing.plain(ask(question, limit, **self._asked(project)))
         left = PAGE
         for item in found["items"]:
             item["text"], item["cut"] = _cut(item["text"], min(TEXT, left))
@@ -137,11 +137,8 @@ class _Desk:
         return found
 
     def context(self, question: str, budget: int, project: str) -> Document:
-        return self._noted(viewing.plain(assemble(question, budget, **self._asked(project))))
-
-    def _noted(self, document: Document) -> Document:
-        document["note"] = "; ".join(filter(None, (indexing.lag(self.index), document["note"])))
-        return document
+        assembled: Document = viewing.plain(assemble(question, budget, **self._asked(project)))
+        return assembled
 
     def _asked(self, project: str) -> dict[str, Any]:
         """Of whom, from where and when a question is asked."""

@@ -136,3 +136,10 @@ class Index(Protocol):
     def __enter__(self) -> Index: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+def lag(index: Index) -> str:
+    """What a full disk keeps from being found, in a sentence; empty if nothing."""
+    if not index.behind:
+        return ""
+    return f"the disk is full: {index.behind:,} records cannot be found until there is room; free some space, then ask again"

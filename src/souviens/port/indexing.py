@@ -13,6 +13,7 @@ from souviens.encode import Encoder
 from souviens.errors import OutOfSpace, SouviensError, VaultError
 from souviens.index.follow import Follower
 from souviens.index.port import Index, Synced
+from souviens.index.port import lag as lag  # doors ask for it here
 from souviens.records import Record
 from souviens.vault import Vault
 
@@ -29,13 +30,6 @@ def open_index(vault: Vault) -> Index:
 def _open(vault: Vault) -> Index:
     """The same, to be brought up to truth or to fail."""
     return index.open_index(vault.folder, vault.key)
-
-
-def lag(index: Index) -> str:
-    """What a full disk keeps from being found, in a sentence; empty if nothing."""
-    if not index.behind:
-        return ""
-    return f"the disk is full: {index.behind:,} records cannot be found until there is room; free some space, then ask again"
 
 
 def drop(vault: Vault) -> None:

@@ -13,7 +13,7 @@ from souviens.canon import utc
 from souviens.encode import Encoder
 from souviens.grants import OWNER, Scope
 from souviens.index.layout import UNKNOWN
-from souviens.index.port import Index
+from souviens.index.port import Index, lag
 from souviens.recall.board import Board
 from souviens.recall.kinds import Kind
 from souviens.recall.meaning import encoded, mean
@@ -107,7 +107,8 @@ def ask(
                 board.closer(best, index.closeness(meaning.encoder, meaning.vectors, board.positions[best]))
             items = _Answer(board, asked, pages, unit).items(k)
             likely = bool(items) and board.evidence >= (LIKELY if meaning.encoder else LIKELY_BY_WORDS)
-    return Recall(question, items, meaning.encoder, round(time.monotonic() - started, 4), meaning.note, likely, asked.kind)
+    note = "; ".join(filter(None, (lag(index), meaning.note)))
+    return Recall(question, items, meaning.encoder, round(time.monotonic() - started, 4), note, likely, asked.kind)
 
 
 class _Answer:

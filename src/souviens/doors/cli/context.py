@@ -30,7 +30,6 @@ def verb(invocation: Invocation, question: tuple[str, ...], budget: int, project
             now, topic = time.time_ns() // 1_000, find_topic(vault.store, project) if project else None
             made = assemble(asked, budget, store=vault.store, index=index, encoder=encoder, now=now, project=topic)
             context = plain(made)
-            context["note"] = "; ".join(filter(None, (indexing.lag(index), context["note"])))
     invocation.answer(context, [words.clean(context["text"])])
     if context["note"]:
         invocation.tell(context["note"])

@@ -42,7 +42,6 @@ def verb(
             now, topic = time.time_ns() // 1_000, find_topic(vault.store, project) if project else None
             answer = ask(asked, number, store=vault.store, index=index, encoder=encoder, unit=unit, now=now, project=topic)
             found = plain(answer)
-            found["note"] = "; ".join(filter(None, (indexing.lag(index), found["note"])))
     invocation.answer(found, _lines(found))
     if found["note"]:
         invocation.tell(found["note"])
