@@ -42,15 +42,21 @@ class Encoder(Protocol):
         """Unit vectors (len(texts), dimensions), in the order of the texts. Raises EncoderError."""
 
 
-def find(folder: Path, endpoint: Endpoint | None = None) -> Encoder | None:
-    """The endpoint if one is given, else the encoder installed in `folder`, else None. Loads nothing, calls nobody.
+def find(folder: Path, endpoint: Endpoint | None = None, *, soon: bool = False) -> Encoder | None:
+    """The endpoint if one is given, else the encoder installed in `folder`, else None. Calls nobody.
 
+    soon: it will be asked in any case, so an installed model begins to load beside what the caller does until then.
     Raises EncoderError if the folder's manifest is damaged, NotPermitted if the endpoint is not agreed to.
     """
     if endpoint is not None:
         return EndpointEncoder(endpoint)
     installed = manifest.read(folder)
-    return LocalEncoder(folder, installed) if installed else None
+    if installed is None:
+        return None
+    encoder = LocalEncoder(folder, installed)
+    if soon:
+        encoder.prepare()
+    return encoder
 
 
 def scale(dimensions: int) -> float:

@@ -14,8 +14,10 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock, Thread
 from typing import TypeAlias
 
 import numpy as np
@@ -31,8 +33,9 @@ Forward: TypeAlias = Callable[[Sequence[int]], Floats]  # token ids (n,) -> vect
 
 
 class LocalEncoder:
-    """The encoder in `folder`. Loads its model at the first `encode`. threads: texts encoded at once; None = as the system allows.
+    """The encoder in `folder`. Loads its model at the first `encode`, or beside other work from `prepare` on.
 
+    threads: texts encoded at once; None = as the system allows.
     `encode` raises EncoderError if a file is missing or altered, or if onnxruntime is no longer there.
     """
 
@@ -40,10 +43,19 @@ class LocalEncoder:
         self.id, self.dimensions = manifest.id, manifest.dimensions
         self._folder, self._manifest = folder, manifest
         self._threads = threads or _processors()
+        self._loading = Lock()
+
+    def prepare(self) -> None:
+        """Begin to load the model beside the caller's other work. What is wrong with it is said by `encode`."""
+        Thread(target=self._try, name="encoder", daemon=True).start()
+
+    def _try(self) -> None:
+        with suppress(EncoderError):
+            self._vector()
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Unit vectors float32 (len(texts), dimensions). The same text gives the same vector, alone or among others."""
-        vector = self._vector
+        vector = self._vector()
         if len(texts) < 2 or self._threads == 1:
             rows = [vector(text) for text in texts]
         else:
@@ -54,8 +66,12 @@ class LocalEncoder:
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._threads)
 
-    @cached_property
     def _vector(self) -> Callable[[str], Floats]:
+        with self._loading:  # a cached property alone would load twice where two threads ask
+            return self._loaded
+
+    @cached_property
+    def _loaded(self) -> Callable[[str], Floats]:
         for name, digest in self._manifest.files.items():
             self._check(self._folder / name, digest)
         tokens = WordPiece(read_vocabulary(self._folder / VOCABULARY))
@@ -64,10 +80,12 @@ class LocalEncoder:
         return lambda text: run(tokens.ids(text))
 
     def _check(self, path: Path, digest: str) -> None:
-        """Hashing 23 MB takes 12 ms, and an altered model would go unnoticed otherwise: its vectors look like any others."""
+        """Hashing 23 MB takes 12 ms, and an altered model would go unnoticed otherwise: its vectors look like any others.
+
+        In one piece, so that the interpreter is let go once: read in blocks, each waits 5 ms for a busy thread to give it back.
+        """
         try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
             raise EncoderError(f"{path}: cannot be read", error.strerror or str(error), INSTALL) from None
         if found != digest:

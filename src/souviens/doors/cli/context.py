@@ -19,17 +19,16 @@ def verb(invocation: Invocation, question: tuple[str, ...], budget: int, project
 
     First what you have stated or confirmed, then what was said, quoted as evidence with its source and date.
     """
+    encoder = invocation.encoder(soon=True)
     from souviens.port import indexing
     from souviens.port.viewing import find_topic, plain
     from souviens.recall.context import assemble
 
     asked = words.plain_argument(" ".join(question))
-    with invocation.open() as vault:
-        encoder = invocation.encoder()
-        with indexing.open_index(vault) as index:
-            now, topic = time.time_ns() // 1_000, find_topic(vault.store, project) if project else None
-            made = assemble(asked, budget, store=vault.store, index=index, encoder=encoder, now=now, project=topic)
-            context = plain(made)
+    with invocation.open() as vault, indexing.open_index(vault) as index:
+        now, topic = time.time_ns() // 1_000, find_topic(vault.store, project) if project else None
+        made = assemble(asked, budget, store=vault.store, index=index, encoder=encoder, now=now, project=topic)
+        context = plain(made)
     invocation.answer(context, [words.clean(context["text"])])
     if context["note"]:
         invocation.tell(context["note"])

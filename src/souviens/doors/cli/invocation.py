@@ -116,15 +116,18 @@ class Invocation:
 
     # --- the encoder --------------------------------------------------------------------------------------------------
 
-    def encoder(self) -> Encoder | None:
-        """The encoder in use, or None: then recall goes by words, and a broken one is reported on stderr."""
+    def encoder(self, *, soon: bool = False) -> Encoder | None:
+        """The encoder in use, or None: then recall goes by words, and a broken one is reported on stderr.
+
+        soon: it will be asked in any case, so its model is loaded while the vault is opened.
+        """
         from souviens import encode
         from souviens.doors.cli.places import encoder_folder, read_settings
 
         try:
             chosen = read_settings().endpoint
             endpoint = encode.Endpoint(chosen.url, chosen.model, os.environ.get(ENCODER_KEY), chosen.remote) if chosen else None
-            return encode.find(encoder_folder(), endpoint)
+            return encode.find(encoder_folder(), endpoint, soon=soon)
         except (EncoderError, NotPermitted) as error:
             self.tell(f"going by words alone: {error}")
             return None

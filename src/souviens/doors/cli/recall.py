@@ -31,17 +31,16 @@ def verb(
     project: str | None,
 ) -> None:
     """Find what was said, with the reasons why it was found."""
+    encoder = invocation.encoder(soon=True)
     from souviens.port import indexing
     from souviens.port.viewing import find_topic, plain
     from souviens.recall import ask
 
     asked = words.plain_argument(" ".join(question))
-    with invocation.open() as vault:
-        encoder = invocation.encoder()
-        with indexing.open_index(vault) as index:
-            now, topic = time.time_ns() // 1_000, find_topic(vault.store, project) if project else None
-            answer = ask(asked, number, store=vault.store, index=index, encoder=encoder, unit=unit, now=now, project=topic)
-            found = plain(answer)
+    with invocation.open() as vault, indexing.open_index(vault) as index:
+        now, topic = time.time_ns() // 1_000, find_topic(vault.store, project) if project else None
+        answer = ask(asked, number, store=vault.store, index=index, encoder=encoder, unit=unit, now=now, project=topic)
+        found = plain(answer)
     invocation.answer(found, _lines(found))
     if found["note"]:
         invocation.tell(found["note"])
