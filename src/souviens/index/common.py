@@ -23,31 +23,37 @@ _TABLE = {
     "en": """a an the and or but if of in on at to for from by with about into as is are was were be been being am do does did
         done has have had having i me my mine we us our ours you your yours he him his she her hers it its they them their this
         that these those what which who whom whose when where why how will would can could should may might must shall not no
-        there here so than then too very just any some s t re ve ll d m say said tell told mention mentioned remember""",
-    "fr": """le la les l un une des de du d et ou mais si en dans a au aux pour par avec sans sur sous chez est sont etait etaient
-        suis es sommes etes ete etre ai as avons avez ont avait avais j je tu t il elle on nous vous ils elles me m te se s moi
-        toi lui leur leurs mon ma mes ton ta tes son sa ses notre nos votre vos ce c cet cette ces ca cela qui que qu quoi quel
-        quelle quels quelles quand comment pourquoi combien lequel laquelle ne n pas plus y dit dis fait fais""",
+        there here so than then too very just any some s t re ve ll d m say said tell told mention mentioned remember now still
+        currently both each other only""",
+    "fr": """le la les l un une des de du d et ou mais si en dans a au aux pour par avec sans sur sous chez est sont etait
+        etaient suis es sommes etes ete etre ai as avons avez ont avait avais j je tu t il elle on nous vous ils elles me m te
+        se s moi toi lui leur leurs mon ma mes ton ta tes son sa ses notre nos votre vos ce c cet cette ces ca cela qui que qu
+        quoi quel quelle quels quelles quand comment pourquoi combien lequel laquelle ne n pas plus y dit dis fait fais
+        maintenant actuellement encore toujours chaque autre autres seulement""",
     "es": """el la los las lo un una unos unas de del al a y e o u pero si en con sin por para sobre como es son era eran fue
         fueron soy eres somos ser estar esta estan estaba he has ha hemos han habia yo tu el ella nosotros vosotros ellos ellas
         usted ustedes me te se nos os le les mi mis tus su sus nuestro nuestra este esto estos estas ese esa eso que quien
-        quienes cual cuales cuando donde adonde cuanto cuanta cuantos no mas muy ya dije dijo hice""",
-    "pt": """o a os as um uma uns umas de do da dos das ao aos e ou mas se em no na nos nas com sem por para pelo pela sobre como
-        foi foram era eram sou somos ser estar esta estao estava eu tu ele ela nos eles elas voce voces me te lhe meu minha meus
-        minhas teu tua seu sua seus suas nosso nossa este esta isto esse essa isso que quem qual quais quando onde quanto quantos
-        nao mais muito ja tenho tem disse fiz""",
-    "it": """il lo la i gli le l un uno una di a da in con su per tra fra del della dei delle al alla nel nella dal sul e o ma se
-        come che chi cui quale quali quando dove perche quanto quanta cosa sono sei siamo siete era erano stato stata essere ho
-        hai ha abbiamo avete hanno avevo io tu lui lei noi voi loro mi ti si ci vi mio mia miei mie tuo tua suo sua nostro questo
-        questa questi quello quella non piu molto detto fatto""",
-    "de": """der die das den dem des ein eine einen einem einer eines und oder aber wenn in im an am auf aus bei mit nach von vom
-        zu zum zur fur uber unter um als ist sind war waren bin bist sein gewesen hat habe hast haben hatte hatten wird werden
-        ich mich mir du dich dir er ihn ihm sie es wir uns ihr euch mein meine meinen meinem meiner dein deine unser unsere sich
-        was wer wen wem wann wo wohin woher warum wie welche welcher welches welchen dieser diese dieses nicht kein keine nur
-        noch auch schon so da gesagt""",
+        quienes cual cuales cuando donde adonde cuanto cuanta cuantos no mas muy ya dije dijo hice ahora todavia aun actualmente
+        cada otro otra otros otras ambos ambas solo solamente""",
+    "pt": """o a os as um uma uns umas de do da dos das ao aos e ou mas se em no na nos nas com sem por para pelo pela sobre
+        como foi foram era eram sou somos ser estar esta estao estava eu tu ele ela nos eles elas voce voces me te lhe meu minha
+        meus minhas teu tua seu sua seus suas nosso nossa este esta isto esse essa isso que quem qual quais quando onde quanto
+        quantos nao mais muito ja tenho tem disse fiz agora ainda atualmente cada outro outra outros outras ambos ambas so
+        somente""",
+    "it": """il lo la i gli le l un uno una di a da in con su per tra fra del della dei delle al alla nel nella dal sul e o ma
+        se come che chi cui quale quali quando dove perche quanto quanta cosa sono sei siamo siete era erano stato stata essere
+        ho hai ha abbiamo avete hanno avevo io tu lui lei noi voi loro mi ti si ci vi mio mia miei mie tuo tua suo sua nostro
+        questo questa questi quello quella non piu molto detto fatto adesso ora ancora attualmente ogni altro altra altri altre
+        entrambi entrambe solo soltanto""",
+    "de": """der die das den dem des ein eine einen einem einer eines und oder aber wenn in im an am auf aus bei mit nach von
+        vom zu zum zur fur uber unter um als ist sind war waren bin bist sein gewesen hat habe hast haben hatte hatten wird
+        werden ich mich mir du dich dir er ihn ihm sie es wir uns ihr euch mein meine meinen meinem meiner dein deine unser
+        unsere sich was wer wen wem wann wo wohin woher warum wie welche welcher welches welchen dieser diese dieses nicht kein
+        keine nur noch auch schon so da gesagt jetzt derzeit aktuell immer jede jeder jedes andere anderen anderer beide beiden""",
     "nl": """de het een en of maar als in op aan uit bij met naar van voor over te tot om is zijn was waren ben bent geweest heb
         hebt heeft hebben had hadden word wordt worden ik me mij je jij jou hij hem zij ze haar wij we ons jullie hun mijn jouw
-        onze dit dat deze die wat wie wanneer waar waarom hoe welke welk niet geen ook nog al dan er gezegd""",
+        onze dit dat deze die wat wie wanneer waar waarom hoe welke welk niet geen ook nog al dan er gezegd nu momenteel steeds
+        elk elke ander andere beide alleen""",
     "sv": """en ett den det de och eller men om i pa av till fran med for som ar var varit vara har hade ha jag mig du dig han
         honom hon henne vi oss ni er dem min mitt mina din ditt dina sin sitt var vart denna detta dessa vad vem nar varfor hur
         vilken vilket vilka inte ingen att sa""",

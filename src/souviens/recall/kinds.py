@@ -124,4 +124,4 @@ def kind_of(question: str) -> Kind:
 def _tells(sentence: str, held: frozenset[str]) -> bool:
     """Does a sentence tell something? held: the words that hold its text together."""
     words = re.findall(r"\w+", plain(sentence))
-    return _QUESTION.search(sentence) is None and len(words) >= _LEAST_TOLD and len(held.intersection(words)) >= _LEAST_COMMON
+    return _QUESTION.search(sentence) is None and len(words) >= _LEAST_TOLD and sum(word in held for word in words) >= _LEAST_COMMON
