@@ -24,7 +24,7 @@ from bench import shapes, synthetic
 from souviens import formats, vault
 from souviens.delivery import open_delivery
 from souviens.jsonspan import Slice
-from souviens.port.intake import CUT, take_in
+from souviens.port.intake import take_in
 from souviens.vault.keys import Credential
 
 READ_BAR, INTAKE_BAR = 40.0, 15.0  # MB/s
@@ -39,7 +39,7 @@ def _read(path: Path, pipe: Connection) -> None:
         format, _ = formats.identify(delivery)
         plan, aside = format.plan(delivery), format.sidecars(delivery)
         for entry in delivery.entries:
-            if plan.get(entry.name) not in CUT:
+            if plan.get(entry.name) not in formats.CUT:
                 continue
             for piece in format.cut(entry):
                 size += len(piece.data)

@@ -20,9 +20,8 @@ from pathlib import Path
 import msgspec
 
 from souviens.delivery import Delivery, open_delivery
-from souviens.formats import Reader, reader
+from souviens.formats import CUT, Reader, reader
 from souviens.jsonspan import Slice
-from souviens.port.intake import CUT
 from souviens.records import Reading
 
 FIXTURES = Path(__file__).parent / "formats"

@@ -359,7 +359,7 @@ def test_describe_names_structure_and_no_content(tmp_path: Path) -> None:
         ("é".encode() * 4096, "text"),
         (b"x" + "é".encode() * 4096, "text"),
         (b"\xff\xfe" * 40, "binary"),
-        (b"SQLite format 3\0", "SQLite"),
+        (b"SQLite format 3\0", "SQLite, unreadable: file is not a database"),
         (b"%PDF-1.7", "PDF"),
         (b"{broken", "object"),
         (b"\xef\xbb\xbf [ ]\n", "an empty array: the provider put nothing in it"),

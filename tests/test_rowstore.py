@@ -258,7 +258,11 @@ def test_a_file_cut_off_is_refused_whole(tmp_path: Path) -> None:
         refused = pytest.raises(SourceError, match=r"long\.db: a database that cannot be read")
         with refused, rowstore.opened(BytesIO(data[:kept]), "long.db") as database:
             list(rowstore.rows(database, "t"))
-        assert rowstore.schema(BytesIO(data[:kept]), "long.db") == {}
+        if kept < 16:  # to SQLite it is an empty one
+            assert rowstore.schema(BytesIO(data[:kept]), "long.db") == {}
+            continue
+        with pytest.raises(SourceError, match=r"long\.db: a database that cannot be read"):
+            rowstore.schema(BytesIO(data[:kept]), "long.db")
 
 
 def test_bytes_changed_anywhere_are_an_error_of_the_source_or_none(tmp_path: Path) -> None:

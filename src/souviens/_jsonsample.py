@@ -23,14 +23,21 @@ class _Ended(Exception):
 
 def sample(head: bytes) -> Json:
     """The document that begins with `head`, pruned; None if it does not begin like an array or an object."""
+    return sampled(head)[0]
+
+
+def sampled(head: bytes) -> tuple[Json, bool]:
+    """The sample, and whether `head` ends before the first element of the array, or before the object does."""
     text = cleaned(head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"))
     reader = _Reader(text)
-    return reader.value(0) if reader.peek() in ("{", "[") else None
+    value = reader.value(0) if reader.peek() in ("{", "[") else None
+    return value, reader.ended and not (isinstance(value, list) and len(value) > 1)
 
 
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text, self._pos = text, 0
+        self.ended = False
 
     def peek(self) -> str:
         text, pos = self._text, self._pos
@@ -53,7 +60,10 @@ class _Reader:
         self._pos += 1
         most = _MEMBERS if isinstance(found, dict) else _ELEMENTS
         try:
-            while (here := self.peek()) and here not in "]}":
+            while (here := self.peek()) not in ("]", "}"):
+                if not here or (depth == 0 and len(found) == most):
+                    self.ended = self.ended or not here
+                    break
                 if here == ",":
                     self._pos += 1
                     continue
@@ -64,7 +74,7 @@ class _Reader:
                 elif len(found) < most and isinstance(found, list):
                     found.append(value)
         except (_Ended, RecursionError):
-            self._pos = len(self._text)
+            self._pos, self.ended = len(self._text), True
         self._pos += 1
         return found
 

@@ -25,11 +25,12 @@ from typing import BinaryIO, Literal, TypeAlias
 from souviens import _container, rowstore
 from souviens._container import Bounded, Member, refusal
 from souviens.errors import SourceError
-from souviens.jsonspan import outline, sample
+from souviens.jsonspan import outline, sample, sampled
 from souviens.records import Json, Problem
 
 _MAGIC_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _HELD = 64 << 20  # bytes of nested zips held in memory: reading backwards in a compressed one starts it again from its first byte
+_FARTHER = 4 << 20  # bytes that are sampled where the usual head ends before the first element does
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MAGICS = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -154,7 +155,7 @@ def _peek(entry: Entry) -> Peek:
         return _peek_json(entry, head, body)
     magic = next((name.lower() for magic, name in _MAGICS if head.startswith(magic)), "")
     if magic == "sqlite":
-        return Peek("sqlite", head, tables=_tables(entry))
+        return _peek_database(entry, head)
     if magic == "zip":
         return Peek("zip", head)
     if body[:14].lower().startswith((b"<!doctype html", b"<html")):
@@ -164,12 +165,12 @@ def _peek(entry: Entry) -> Peek:
     return Peek("binary" if magic or b"\0" in head or len(text.encode()) < len(head) - 3 else "text", head)
 
 
-def _tables(entry: Entry) -> dict[str, tuple[str, ...]]:
+def _peek_database(entry: Entry, head: bytes) -> Peek:
     try:
         with entry.open() as stream:
-            return rowstore.schema(stream, entry.name)
+            return Peek("sqlite", head, tables=rowstore.schema(stream, entry.name))
     except SourceError:
-        return {}
+        return Peek("unreadable", head)
 
 
 def _peek_json(entry: Entry, head: bytes, body: bytes) -> Peek:
@@ -185,7 +186,10 @@ def _peek_json(entry: Entry, head: bytes, body: bytes) -> Peek:
         kind, keys = _outline(entry)
     except SourceError:
         return Peek("unreadable", head)
-    return Peek("array" if kind == "array" else "object", head, tuple(keys), sample(head))
+    value, is_cut = sampled(head)
+    if is_cut and len(head) < entry.size:  # what is told first may be long: a prompt of the system, a document
+        value = sample(entry.head(_FARTHER))
+    return Peek("array" if kind == "array" else "object", head, tuple(keys), value)
 
 
 def _describe(entry: Entry) -> str:
@@ -206,12 +210,22 @@ def _describe(entry: Entry) -> str:
         return "text in UTF-16, which no reader takes: convert it with iconv -f UTF-16 -t UTF-8"
     for magic, name in _MAGICS:
         if head.startswith(magic):
-            return name
+            return f"{name}{_unreadable(entry)}" if name == "SQLite" else name
     if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
         return "HTML"
     # A character cut by the end of the head is no sign of a binary file.
     text = head.decode("utf-8", "ignore")
     return "binary" if b"\0" in head or len(text.encode()) < len(head) - 3 else "text"
+
+
+def _unreadable(entry: Entry) -> str:
+    """What is wrong with a database, as the end of a sentence; "" for a sound one."""
+    try:
+        with entry.open() as stream:
+            rowstore.schema(stream, entry.name)
+    except SourceError as error:
+        return f", unreadable: {error.why}"
+    return ""
 
 
 def _outline(entry: Entry) -> tuple[str, list[str]]:

@@ -15,11 +15,12 @@ from decimal import Decimal
 from typing import BinaryIO, NamedTuple, TypeAlias
 
 from souviens._jsonflaws import cleaned, find_flaws, has_lone_surrogate, step_over
-from souviens._jsonsample import sample
+from souviens._jsonsample import sample, sampled
 from souviens._jsonwindow import BARE_STOPS, SPACE, ValueEnd, Window
 from souviens.records import Json
 
 CUT_OFF = "cut off: the file ends inside this element"
+UNCLOSED = "cut off: the file ends before its list does; what followed is missing"
 __all__ = [
     "CUT_OFF",
     "Flaws",
@@ -36,6 +37,7 @@ __all__ = [
     "locate_members",
     "outline",
     "sample",
+    "sampled",
     "whole",
 ]
 _WINDOW = 1 << 20
@@ -50,11 +52,13 @@ class Glue:
 
     secret: what these bytes are if they are to stay out of the vault unless asked for ("API keys"); where: the place. Spaces
     stand in their place then, so they must be the inside of a string, an object or an array, or lines of text.
+    damage: what is wrong with the document at this place, no element of it (`UNCLOSED`); such glue has no bytes.
     """
 
     data: bytes
     secret: str = ""
     where: str = ""
+    damage: str = ""
 
 
 @dataclass(slots=True)
@@ -197,7 +201,7 @@ def cut_elements(
     route: Route = kind
     for key in reversed(keys):
         route = {key: route}
-    return _pieces(Window(stream, window), path, route, limit)
+    return _told_once(_pieces(Window(stream, window), path, route, limit))
 
 
 def cut_members(
@@ -205,7 +209,20 @@ def cut_members(
 ) -> Iterator[Glue | Slice]:
     """The elements of several arrays of one object, wherever they stand in it, in one pass; the rest as in `cut_elements`.
     A document that follows and has none of these keys is a slice of the first kind, so that a reader refuses it by name."""
-    return _pieces(Window(stream, window), path, kinds, limit)
+    return _told_once(_pieces(Window(stream, window), path, kinds, limit))
+
+
+def _told_once(pieces: Iterator[Glue | Slice]) -> Iterator[Glue | Slice]:
+    """Where a file ends too early every bracket around that place stays open, and an element may be cut off: one word is enough."""
+    told = False
+    for piece in pieces:
+        if isinstance(piece, Slice):
+            told = piece.damage == CUT_OFF
+        elif piece.damage:
+            if told:
+                continue
+            told = True
+        yield piece
 
 
 def _pieces(view: Window, path: str, route: Route, limit: int, *, only_first: bool = False) -> Iterator[Glue | Slice]:
@@ -221,7 +238,7 @@ def _pieces(view: Window, path: str, route: Route, limit: int, *, only_first: bo
             yield from cutter.elements("", to_the_end=True, first=1)
         elif view.peek() == "[":
             yield Glue(view.take(view.pos + 1))
-            yield from cutter.elements("", to_the_end=True)
+            yield from cutter.elements("", to_the_end=True, opened=True)
     while view.peek():
         yield Glue(view.take(len(view.text)))
 
@@ -230,7 +247,7 @@ def _joined(pieces: Iterator[Glue | Slice], size: int) -> Iterator[Glue | Slice]
     """Neighbouring glue as one, up to about this many bytes."""
     held = bytearray()
     for piece in pieces:
-        plain = isinstance(piece, Glue) and not piece.secret
+        plain = isinstance(piece, Glue) and not piece.secret and not piece.damage
         held += piece.data if plain else b""
         if held and (not plain or len(held) >= size):
             yield Glue(bytes(held))
@@ -292,7 +309,7 @@ class _Members:
                 yield Glue(between)
             here = view.peek()
             if here in ("", "}"):
-                yield from [Glue(view.take(view.pos + 1))] if here else []
+                yield Glue(view.take(view.pos + 1)) if here else Glue(b"", "", ".".join(above), UNCLOSED)
                 return
             name = b"".join(_value_bytes(view))
             yield Glue(name)
@@ -323,7 +340,7 @@ class _Members:
                 yield cutter.element(".".join(keys) if keys[0].startswith("[") else "", "}")
                 return
             yield Glue(view.take(view.pos + 1))
-            yield from cutter.elements(".".join(keys), to_the_end=False)
+            yield from cutter.elements(".".join(keys), to_the_end=False, opened=True)
             yield from [Glue(view.take(view.pos + 1))] if view.peek() else []
         else:
             yield from map(Glue, _value_bytes(view))
@@ -343,8 +360,9 @@ class _Cutter:
         self._decoder = _Decoder()
         self._caution = 0
 
-    def elements(self, prefix: str, *, to_the_end: bool, first: int = 0) -> Iterator[Glue | Slice]:
-        """The elements of the array whose bracket was taken, up to its closing bracket. first: the number of the first one.
+    def elements(self, prefix: str, *, to_the_end: bool, first: int = 0, opened: bool = False) -> Iterator[Glue | Slice]:
+        """The elements of an array, up to its closing bracket. first: number of the first one. opened: its bracket was taken, so
+        there must be another.
 
         A missing comma does not matter. `to_the_end`: what follows the array is read as further elements, so that neither
         a stray bracket nor rubbish at the end of a file hides anything.
@@ -354,9 +372,12 @@ class _Cutter:
             if between := view.take_between(commas=True):
                 yield Glue(between)
             here = view.peek()
+            if not here and opened:
+                yield Glue(b"", "", prefix, UNCLOSED)
             if not here or (here == "]" and not to_the_end):
                 return
             if here == "]":
+                opened = False
                 yield Glue(view.take(view.pos + 1))
                 continue
             yield self.element(f"{prefix}[{index}]", "]")

@@ -158,12 +158,9 @@ def _value(value: Json) -> Json:
 
 
 def schema(stream: BinaryIO, name: str) -> Tables:
-    """The tables of a database out of a stream of its bytes, for telling what it is; {} if it cannot be read."""
-    try:
-        with opened(stream, name) as database:
-            return tables(database)
-    except SourceError:
-        return {}
+    """The tables of a database out of a stream of its bytes, for telling what it is. Raises SourceError if it cannot be read."""
+    with opened(stream, name) as database:
+        return tables(database)
 
 
 def tables(database: sqlite3.Connection) -> Tables:

@@ -22,7 +22,7 @@ from souviens.port.checking import rebuild, verify
 from souviens.port.erasing import erase
 from souviens.port.giving import give_back
 from souviens.port.holes import Span, _span, blanked, told
-from souviens.port.intake import CUT, take_in
+from souviens.port.intake import take_in
 from souviens.records import Message, Reading
 from souviens.vault import Vault
 from tests import golden
@@ -289,7 +289,7 @@ def _look(name: str, path: Path) -> None:
             return
         plan, aside = format.plan(delivery), format.sidecars(delivery)
         for entry in delivery.entries:
-            if plan.get(entry.name) in CUT:
+            if plan.get(entry.name) in formats.CUT:
                 pieces = list(format.cut(entry))
                 for piece in pieces:
                     if isinstance(piece, Slice):

@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from types import ModuleType
 from typing import NamedTuple, Protocol, TypeAlias, cast
 
@@ -65,6 +65,7 @@ class Bytes(NamedTuple):
     end: int
 
 
+CUT: tuple[Treatment, ...] = ("cut", "rows", "private_rows")  # the treatments of which slices come
 Locations: TypeAlias = dict[str, tuple[str | int, ...]] | dict[str, Bytes]
 # "real": measured on real exports by us or by a source that says so. "samples": read in published samples and in code that reads
 # or writes it. "documented": the shape is documented, no sample was at hand.
@@ -158,19 +159,42 @@ def plain(name: str) -> frozenset[str]:
     return cast(frozenset[str], getattr(reader(name), "PLAIN", frozenset()))
 
 
-def identify(delivery: Delivery) -> tuple[Reader, str]:
-    """The one format that claims this delivery, and the shape it saw.
+class Claim(NamedTuple):
+    """Whose a delivery is: the reader, the shape it saw, and other formats' files that lie in it: name -> TITLE."""
 
-    Raises NotRecognised (saying what was seen) for none, Ambiguous for more than one: a guess would be a silent loss.
+    reader: Reader
+    shape: str
+    foreign: Mapping[str, str]
+
+
+def identify(delivery: Delivery) -> Claim:
+    """The format of this delivery.
+
+    Where one holds another's files (a chat that somebody attached, two products of one takeout), it is the format's that knows most
+    of its files, then those that lie highest, then most bytes; the receipt names the others. Raises NotRecognised (saying what was
+    seen) if none claims it, Ambiguous if two claim one file: a guess would be a silent loss.
     """
     claims = [(format, shape) for format in readers().values() if (shape := format.identify(delivery)) is not None]
+    if not claims:
+        raise NotRecognised(
+            f"{delivery.path}: not an export souviens can read",
+            f"seen: {delivery.describe()}",
+            "give the provider's export as it came (zip, folder or file); what can be read: souviens formats",
+        )
     if len(claims) == 1:
-        return claims[0]
-    if claims:
+        return Claim(*claims[0], {})
+    size = {entry.name: entry.size for entry in delivery.entries}
+
+    def standing(claim: tuple[Reader, str]) -> tuple[int, int, int]:
+        plan = claim[0].plan(delivery)
+        read = [name for name in plan if name in size and plan[name] in CUT]
+        return len(plan), -min((name.count("/") for name in read), default=0), sum(size[name] for name in read)
+
+    (format, shape), *others = sorted(claims, key=standing, reverse=True)
+    foreign = {name: other.TITLE for other, _ in others for name, treatment in other.plan(delivery).items() if treatment in CUT}
+    if twice := foreign.keys() & format.plan(delivery).keys():
         names = " and ".join(f"{format.NAME} ({shape})" for format, shape in claims)
-        raise Ambiguous(f"{delivery.path}: more than one reader claims it", names, "report this file's shape; nothing was stored")
-    raise NotRecognised(
-        f"{delivery.path}: not an export souviens can read",
-        f"seen: {delivery.describe()}",
-        "give the provider's export as it came (zip, folder or file); what can be read: souviens formats",
-    )
+        raise Ambiguous(
+            f"{delivery.path}: more than one reader claims {min(twice)}", names, "report this file's shape; nothing was stored"
+        )
+    return Claim(format, shape, foreign)

@@ -24,7 +24,7 @@ from souviens import formats
 from souviens.canon import make_id, sha256
 from souviens.delivery import Delivery, Entry, Limits, open_delivery
 from souviens.errors import NotRecognised, SourceError, VaultError
-from souviens.formats import Reader
+from souviens.formats import CUT, Claim
 from souviens.jsonspan import Glue, Slice
 from souviens.port import indexing
 from souviens.port.beside import Gone, clean
@@ -91,7 +91,7 @@ def take_in(
     """
     started = time.monotonic()
     with open_delivery(path, limits) as delivery:
-        format, shape = formats.identify(delivery)
+        claim = formats.identify(delivery)
         id = make_id("s", delivery.sha256)
         known = vault.store.source(id)
         stone = vault.store.tombstones().get(("source", id))
@@ -103,15 +103,12 @@ def take_in(
         if known is not None and not bring_back and not (with_accounts and known.withheld):
             return _known(vault.store, known, path, started)
         with _uncollected():
-            receipt = _Intake(vault, delivery, format, shape, id, with_accounts, bring_back, progress).run()
+            receipt = _Intake(vault, delivery, claim, id, with_accounts, bring_back, progress).run()
     return msgspec.structs.replace(receipt, seconds=round(time.monotonic() - started, 3))
 
 
 def _members_of(reading: Reading) -> set[str]:
     return {a.member for c in reading.conversations for a in c.attachments if a.member}
-
-
-CUT = ("cut", "rows", "private_rows")  # the treatments of which slices come
 
 
 def _known(store: Store, header: SourceHeader, path: Path, started: float) -> SourceReceipt:
@@ -163,14 +160,14 @@ class _Intake:
         self,
         vault: Vault,
         delivery: Delivery,
-        format: Reader,
-        shape: str,
+        claim: Claim,
         id: str,
         with_accounts: bool,
         bring_back: bool,
         progress: Progress,
     ) -> None:
-        self.vault, self.store, self.delivery, self.format, self.shape, self.id = vault, vault.store, delivery, format, shape, id
+        self.vault, self.store, self.delivery, self.id = vault, vault.store, delivery, id
+        self.format, self.shape, self.foreign = claim
         self.with_accounts, self.bring_back, self.progress = with_accounts, bring_back, progress
         self.total = max(1, sum(entry.size for entry in delivery.entries))
         self.done = 0
@@ -250,7 +247,9 @@ class _Intake:
             except SourceError as error:
                 self.problems.append(Problem("source", entry.name, "", f"{error.what}: {error.why}"))
         self._keep_small()
-        self.problems += unread(self.delivery, plan, self.used_members | self.erased_members)
+        named = {problem.path for problem in self.problems}
+        beside = unread(self.delivery, plan, self.foreign, self.used_members | self.erased_members)
+        self.problems += (problem for problem in beside if problem.path not in named)
         self._advance(self.total - self.done)
 
     def _keep(self, ordinal: int, entry: Entry, treatment: Treatment) -> None:
@@ -314,6 +313,8 @@ class _Intake:
                 size += len(piece.data)
                 if isinstance(piece, Glue) and piece.secret and not self.with_accounts:
                     self._withhold(entry, piece)
+                elif isinstance(piece, Glue) and piece.damage:
+                    self.problems.append(Problem("source", entry.name, piece.where, piece.damage))
                 elif isinstance(piece, Glue):
                     self.staging.segment(Segment(None, "", "", piece.data, None), len(piece.data))
                 else:

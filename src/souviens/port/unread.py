@@ -1,4 +1,5 @@
-"""What lies in a delivery beside the files that are read and looks like conversations: a provider's next generation, mostly.
+"""What of a delivery is not read though somebody would look for it: files that are not there, that are another provider's, or that
+look like conversations: a provider's next generation, mostly.
 
 Such a file is kept as it is, as attachments and pages are, but nobody would look for it: the receipt has to name it. It is told by
 its structure, and by words that every API and export has used so far; what shows none of them is taken for something else.
@@ -9,10 +10,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Set
 
-from souviens.delivery import Delivery, Peek
+from souviens.delivery import Delivery, Entry, Peek
 from souviens.records import Json, Problem, Treatment
 
 REASON = "it looks like conversations, but no reader knows this shape: kept as it is, not read"
+ABSENT = "the export lists it, and it is not here: if it came as a part of its own, add that too"
+DAMAGED = "by its name it holds data, and none can be read from it, be it damaged or in UTF-16: kept as it is, not read"
+_JSON, _DATABASES = (".json", ".jsonl", ".ndjson"), (".db", ".sqlite", ".sqlite3")
 _SPEAKERS = frozenset({"user", "assistant", "human", "model", "ai", "bot", "chatbot"})
 _ROLES = frozenset({"role", "sender", "author", "speaker", "from", "sender_type", "author_role", "participant"})
 _WORDS = frozenset({
@@ -24,12 +28,31 @@ _ASKED = frozenset({"query", "question", "prompt", "input", "instruction", "user
 _ANSWERED = frozenset({"answer", "response", "completion", "output", "reply", "assistant", "ai", "bot"})
 
 
-def unread(delivery: Delivery, plan: Mapping[str, Treatment], used: Set[str]) -> Iterator[Problem]:
-    """A problem for each file that the plan does not name, that no conversation uses, and that looks like conversations.
-    used: names of files that are attachments of something."""
+def unread(delivery: Delivery, plan: Mapping[str, Treatment], foreign: Mapping[str, str], used: Set[str]) -> Iterator[Problem]:
+    """A problem for each file that the plan names and the delivery lacks, that another format would read, that looks like
+    conversations, or that is called data and is none. What a conversation uses is its attachment, whatever it is.
+
+    foreign: see `formats.Claim`. used: names of files that are attachments of something.
+    """
+    here = {entry.name for entry in delivery.entries}
+    yield from (Problem("source", name, "", ABSENT) for name in plan if name not in here)
     for entry in delivery.entries:
-        if entry.name not in plan and entry.name not in used and _looks_like_conversations(delivery.peek(entry)):
+        if entry.name in plan or entry.name in used:
+            continue
+        if whose := foreign.get(entry.name):
+            yield Problem("source", entry.name, "", f"another format ({whose}): kept as it is, not read; add it by itself")
+        elif _looks_like_conversations(delivery.peek(entry)):
             yield Problem("source", entry.name, "", REASON)
+        elif _is_damaged(entry, delivery.peek(entry)):
+            yield Problem("source", entry.name, "", DAMAGED)
+
+
+def _is_damaged(entry: Entry, seen: Peek) -> bool:
+    """Whether a file is called JSON or a database and is neither: nobody else would say that what it told is missing."""
+    name = entry.name.lower()
+    if name.endswith(_JSON):
+        return seen.look in ("text", "binary", "unreadable") and seen.head.strip() != b""
+    return name.endswith(_DATABASES) and seen.look == "unreadable"
 
 
 def _looks_like_conversations(seen: Peek) -> bool:

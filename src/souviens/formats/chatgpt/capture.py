@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TypeAlias
 
 from souviens.jsonspan import Glue
@@ -89,5 +90,5 @@ def without_account(glue: Glue) -> Iterator[Glue]:
         yield Glue(glue.data[end:start])
         yield Glue(glue.data[start:after], "the account", "beside the conversations")
         end = after
-    if end < len(glue.data):
-        yield Glue(glue.data[end:])
+    if end < len(glue.data) or glue.damage:
+        yield replace(glue, data=glue.data[end:])

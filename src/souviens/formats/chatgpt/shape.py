@@ -182,9 +182,11 @@ def _is_account(entry: Entry) -> bool:
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
     """What to do with each file: "cut" for conversations, "withhold" for the account, "repeat" for the page that shows every
-    conversation again, "keep" for what quotes some of it. All others are kept, and are not named here."""
+    conversation again, "keep" for what quotes some of it. All others are kept, and are not named here. A file that the manifest
+    lists is named here, also if it is not in the delivery."""
     listed = {name for entry in delivery.entries for name in _listed(entry)}
-    treatments: dict[str, Treatment] = {}
+    here = {entry.name.rpartition("/")[2] for entry in delivery.entries}
+    treatments: dict[str, Treatment] = dict.fromkeys((name for name in sorted(listed) if name not in here), "cut")
     for entry in delivery.entries:
         if treatment := _treatment(entry, listed):
             treatments[entry.name] = treatment

@@ -170,7 +170,7 @@ def _as_quoted(data: bytes, inside: Quoted, pieces: Iterator[Glue | Slice]) -> I
         raw = data[inside.at(here) : inside.at(here + len(piece.data))]
         here += len(piece.data)
         if isinstance(piece, Glue):
-            yield Glue(raw, piece.secret, piece.where)
+            yield Glue(raw, piece.secret, piece.where, piece.damage)
         else:
             yield Slice(_QUOTED + piece.kind, piece.path, piece.where, raw)
     yield Glue(data[inside.at(here) :])
