@@ -44,17 +44,17 @@ def called(desk: Desk, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
 
 
 REFUSED: list[tuple[str, dict[str, Any]]] = [
-    ("recall", {"question": ""}),
-    ("recall", {"question": "x" * (QUESTION + 1)}),
-    ("recall", {"question": "x", "limit": 10_000}),
-    ("context", {"question": "x", "budget": 10**9}),
+    ("recall", {"query": ""}),
+    ("recall", {"query": "x" * (QUESTION + 1)}),
+    ("recall", {"query": "x", "k": 10_000}),
+    ("context", {"query": "x", "budget": 10**9}),
     ("read", {"id": "../../etc/passwd"}),
     ("read", {"id": "s-00"}),
     ("read", {"id": "c-00000000"}),
     ("read", {"id": "m-00000000", "offset": -1}),
     ("list", {"kind": "sources"}),
     ("list", {"project": "nothing of the kind"}),
-    ("recall", {"question": "x", "project": "nothing of the kind"}),
+    ("recall", {"query": "x", "project": "nothing of the kind"}),
     ("erase", {"id": "c-0"}),
 ]
 
@@ -63,8 +63,8 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 def answers(filled: Desk, ids: Callable[[str], str]) -> dict[str, Any]:
     """What one client hears of the vault: a call of each kind, and those that are refused."""
     calls: dict[str, tuple[str, dict[str, Any]]] = {
-        "recall": ("recall", {"question": "how long with rye", "limit": 4}),
-        "context": ("context", {"question": "dough", "budget": 200}),
+        "recall": ("recall", {"query": "how long with rye", "k": 4}),
+        "context": ("context", {"query": "dough", "budget": 200}),
         **{kind: ("list", {"kind": kind}) for kind in ("conversations", "memories", "topics")},
         "memory": ("read", {"id": ids("**Home**")}),
         "topic": ("read", {"id": filled("list", "--topics", "--json").document["topics"][0]["id"]}),
@@ -101,7 +101,7 @@ def test_recall_and_context_answer_with_evidence(answers: dict[str, Any]) -> Non
 
 
 def test_read_goes_from_a_quotation_to_what_stood_around_it(filled: Desk) -> None:
-    (found,) = called(filled, ("recall", {"question": "rye", "limit": 1}))
+    (found,) = called(filled, ("recall", {"query": "rye", "k": 1}))
     item = found["items"][0]
     message, conversation = called(filled, ("read", {"id": item["message"]}), ("read", {"id": item["conversation"]}))
 
@@ -202,9 +202,9 @@ def test_it_sees_what_another_process_adds(desk: Desk, tmp_path: Path) -> None:
     more = write_chatgpt(tmp_path / "more.zip", [chatgpt_conversation("8", "Kites", ["Which kite flies in a storm?", "None."])])
 
     async def question(client: Client) -> tuple[Any, Any]:
-        before = await client.call_tool("recall", {"question": "kite storm"})
+        before = await client.call_tool("recall", {"query": "kite storm"})
         await anyio.to_thread.run_sync(lambda: desk("add", more))
-        return before.structured_content, (await client.call_tool("recall", {"question": "kite storm"})).structured_content
+        return before.structured_content, (await client.call_tool("recall", {"query": "kite storm"})).structured_content
 
     before, after = asked(desk, question)
 
@@ -225,7 +225,7 @@ def test_stdout_carries_the_protocol_and_nothing_else(filled: Desk) -> None:
     requests = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "recall", "arguments": {"question": "rye"}}},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "recall", "arguments": {"query": "rye"}}},
     ]
     running = subprocess.Popen(
         [*PROGRAM, "mcp", "-v"],
@@ -285,5 +285,5 @@ def test_the_mcp_inspector_can_use_it(filled: Desk, inspector: list[str]) -> Non
         return json.loads(done.stdout)
 
     assert {tool["name"] for tool in inspect("--method", "tools/list")["tools"]} == TOOLS
-    found = inspect("--method", "tools/call", "--tool-name", "recall", "--tool-arg", "question=how long with rye")
+    found = inspect("--method", "tools/call", "--tool-name", "recall", "--tool-arg", "query=how long with rye")
     assert "twelve hours" in json.dumps(found)

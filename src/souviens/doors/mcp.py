@@ -10,6 +10,7 @@ and numbers, never content.
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,11 +50,11 @@ ROWS, EPISODES = 50, 8
 LINKS = 10  # of one thing
 list_ = list  # the tool has the name
 
-Question = Annotated[str, Field(min_length=1, max_length=QUESTION, description="What you want to know, in plain words.")]
+Query = Annotated[str, Field(min_length=1, max_length=QUESTION, description="What you want to know, in plain words.")]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, description='Where to go on: the "next" of the page before.')]
 Id = Annotated[str, Field(pattern=r"^[cmyt]-[0-9a-f]{1,32}$", description="An id as another tool returned it.")]
 Name = Annotated[str, Field(max_length=100)]
-Limit = Annotated[int, Field(ge=1, le=ROWS, description="How many at most.")]
+Count = Annotated[int, Field(ge=1, le=ROWS, description="How many at most.")]
 Budget = Annotated[int, Field(ge=100, le=20_000, description="Tokens at most.")]
 Section = Literal["conversations", "memories", "topics"]
 
@@ -76,23 +77,29 @@ def server(vault: Vault, index: Index, encoder: Encoder | None) -> MCPServer[obj
         hints = ToolAnnotations(
             title=title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
         )
-        return door.tool(title=title, annotations=hints, structured_output=True)
+
+        def added(function: Callable[..., object]) -> Callable[..., object]:
+            # As written, without the indentation of this file: it is what a model reads.
+            description = inspect.getdoc(function)
+            return door.tool(title=title, description=description, annotations=hints, structured_output=True)(function)
+
+        return added
 
     @tool("Recall what was said")
-    async def recall(question: Question, limit: Limit = 10, project: Name = "") -> Document:
+    async def recall(query: Query, k: Count = 10, project: Name = "") -> Document:
         """Find what was said before about a question, in the person's own history: quotations with date, place and reasons.
 
         project: the id or name of the project you work in, if it is one of `list` topics; what was said there counts more."""
         with _errors():
-            return desk.recall(question, limit, project)
+            return desk.recall(query, k, project)
 
     @tool("Context for a question")
-    async def context(question: Question, budget: Budget = 2000, project: Name = "") -> Document:
+    async def context(query: Query, budget: Budget = 2000, project: Name = "") -> Document:
         """What bears on a question, within a budget of tokens: what the person stated ("standing"), then quotations.
 
         project: as in `recall`."""
         with _errors():
-            return desk.context(question, budget, project)
+            return desk.context(query, budget, project)
 
     @tool("Read one thing")
     async def read(id: Id, offset: Offset = 0) -> Document:
