@@ -73,9 +73,9 @@ def _grouped(pieces: Iterable[Glue | Slice], kind: str) -> Iterator[Glue | Slice
                 yield piece
             continue
         row = piece.value
-        is_ours = isinstance(row, pages.PageRow) or (isinstance(row, dict) and is_gemini(row))
+        is_ours = isinstance(row, pages.PageRow) or is_gemini(row)
         of = of_conversation(row, common) if is_ours and _is_clean(piece) else None
-        if held and (of is None or of != common or size > _MOST):
+        if held and (of is None or of is not common or size > _MOST):
             yield from _run(held, between, kind)
             held, between, size = [], [], 0
         common = of
