@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from souviens.formats._fields import note
 from souviens.formats.gemini import activity
 from souviens.formats.gemini.activity import Joined, Run, conversations_of, count, dialogue, key
-from souviens.formats.gemini.counted import Counted, links_in
+from souviens.formats.gemini.counted import Counted, holds
 from souviens.formats.gemini.moments import moment
 from souviens.records import Json, Reading
 
@@ -66,7 +66,7 @@ class Order:
     def is_whole(self, named: str, data: bytes) -> bool:
         """Whether the bytes of a run hold every link to the conversation, and so all that is told of it."""
         id = named.encode() if named.isascii() else b""  # the pattern of links ends before any other letter
-        return bool(id) and links_in(data).count(id) == self._counts.get(id)
+        return id in self._counts and holds(data, id, self._counts[id])
 
     @cached_property
     def runs(self) -> Chain:

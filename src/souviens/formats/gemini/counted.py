@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple, TypeAlias
 
 _CHUNK = 1 << 20
 _MOST = 1 << 22  # bytes without a quote: no row is written so
-_LINK = re.compile(rb'google\.com\\?/(?:u\\?/[^"/<>]*/)?app\\?/(?:c\\?/)?([\w-]+)')
+_LINK = re.compile(rb'google\.com(?=\\?/(?:u\\?/[^"/<>]*/)?app\\?/(?:c\\?/)?([\w-]+))')
 # Escapes and references that stand for a character of a link: "\/" alone is in the pattern above.
 _HIDDEN = {
     "rows": re.compile(rb"\\u00(?:2[d-f]|3[0-9a]|[46][1-9a-f]|5[0-9af]|7[0-9a])", re.IGNORECASE),
@@ -35,9 +35,11 @@ class Counted(NamedTuple):
     parted: bool
 
 
-def links_in(data: bytes) -> list[bytes]:
-    """The ids of the conversations that are linked to, each as often as it is."""
-    return _LINK.findall(data)
+def holds(data: bytes, id: bytes, number: int) -> bool:
+    """Whether so many links to a conversation are in these bytes."""
+    link = b"google.com/app/" + id
+    # As links mostly begin and end: a fifth of the time, and none of these is missed by the pattern.
+    return data.count(link + b'"') + data.count(link + b"<") == number or _LINK.findall(data).count(id) == number
 
 
 def count_links(files: Iterable[tuple[str, BinaryIO]]) -> Counted | None:
@@ -49,7 +51,7 @@ def count_links(files: Iterable[tuple[str, BinaryIO]]) -> Counted | None:
         for data in _pieces(stream):
             if len(data) > _MOST or _HIDDEN[kind].search(data):
                 return None
-            for id, links in groupby(links_in(data)):
+            for id, links in groupby(_LINK.findall(data)):
                 parted = parted or (id != last and id in counts)
                 counts[id] = counts.get(id, 0) + sum(1 for _ in links)
                 last = id

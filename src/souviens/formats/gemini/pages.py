@@ -163,11 +163,12 @@ def _framed(piece: bytes, frame: _Frame) -> tuple[int, dict[str, Span]] | None:
     here = len(frame.opening)
     for name, behind in zip(frame.names, frame.between, strict=True):
         end = piece.find(b"</div", here)
-        if not piece.startswith(behind, end):
+        if not piece.startswith(behind, end) or piece.find(b"<div", here, end) >= 0:
             return None
-        found.setdefault(name, Span(here, end))
+        if name not in found:
+            found[name] = Span(here, end)
         here = end + len(behind)
-    return (here, found) if piece.count(b"<div", 0, here) == len(frame.names) + 2 else None
+    return here, found
 
 
 def _frame_of(piece: bytes) -> _Frame | None:
@@ -209,15 +210,19 @@ def _name(classes: bytes) -> str:
 def _said(data: bytes, body: Span) -> tuple[Span, Span | None, Span | None]:
     """Prompt, time and answer. The time is the last line before the answer's first block that is nothing but a time: a prompt may
     have lines of its own. Without any, nothing tells the two apart."""
-    block = _BLOCK.search(data, *body)
-    limit = here = end = behind = block.start() if block else body.end
-    while (here := data.rfind(b"<br", body.start, here)) >= 0:
-        if not (broken := _BREAK.match(data, here, limit)):
+    start, stop = body
+    block = _BLOCK.search(data, start, stop)
+    limit = here = end = behind = block.start() if block else stop
+    while (here := data.rfind(b"<br", start, here)) >= 0:
+        if data.startswith(b"<br>", here, limit):
+            begin = here + 4
+        elif broken := _BREAK.match(data, here, limit):
+            begin = broken.end()
+        else:
             continue
-        line = Span(broken.end(), end)
-        if 0 < line.end - line.start < _LINE and looks_like_time(_text(data, line)):
-            return Span(body.start, here), line, Span(behind, body.end)
-        end, behind = here, broken.end()
+        if 0 < end - begin < _LINE and looks_like_time(_words(data[begin:end])):
+            return Span(start, here), Span(begin, end), Span(behind, stop)
+        end, behind = here, begin
     return body, None, None
 
 
