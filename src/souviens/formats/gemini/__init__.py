@@ -152,7 +152,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         return gems.read(slice)
     if slice.kind == "workspace":
         return workspace.CONVERSATIONS.read(slice, sidecars)
-    if slice.kind in ("cell", rows.CELLS) and not rows.is_utf8(slice.data):
+    if slice.kind in ("cell", rows.CELLS) and not rows.is_readable(slice):
         return refused(slice, NOT_UTF8)
     return chain.read(rows.opened(slice), sidecars)
 
@@ -189,7 +189,7 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
     if slice.kind == "row":
         return [Place((name,)) for name in activity.prompt_fields(run.rows[0])]
     aside = pages.cells_of(slice.data).aside
-    return [Bytes(*aside)] if aside and aside.end > aside.start else []
+    return [Bytes(*aside)] if aside and aside[1] > aside[0] else []
 
 
 def value(slice: Slice) -> Json:
