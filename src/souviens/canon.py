@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 HASH_TAG = "s1"
+_TAGGED = f"{HASH_TAG}:"
 _encoder = msgspec.json.Encoder(order="sorted", decimal_format="number")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = Decimal(1_000_000)
@@ -38,7 +39,7 @@ def sha256(data: bytes | memoryview) -> str:
 
 def tagged_hash(value: object) -> str:
     """``s1:`` and the SHA-256 of the canonical JSON of `value`: the integrity of a record."""
-    return f"{HASH_TAG}:{hashlib.sha256(canonical(value)).hexdigest()}"
+    return _TAGGED + hashlib.sha256(canonical(value)).hexdigest()
 
 
 def make_id(letter: str, *identity: str) -> str:
@@ -150,22 +151,23 @@ def rfc3339(value: object) -> Instant:
     """An ISO 8601 / RFC 3339 string as an Instant. Without a zone the wall time is kept and read as UTC, and `zone` says so."""
     if value is None:
         return unknown("null")
-    given = str(value)
-    if not isinstance(value, str) or not value.strip():
-        return unknown("empty" if isinstance(value, str) else "not a string", given)
+    if not isinstance(value, str):
+        return unknown("not a string", str(value))
     match = _RFC3339.fullmatch(value.strip())
     if match is None:
-        return unknown("not a date", given)
+        return unknown("not a date" if value.strip() else "empty", value)
     date, hour, minute, second, fraction, zone = match.groups()
     try:
-        us = _day(date) + _clock(hour or "00", minute or "00", second or "00", zone or "") + int(((fraction or "") + "000000")[:6])
+        us = _day(date)
+        if hour is not None:
+            us += _clock(hour, minute, second or "00", zone or "")
+        if fraction:
+            us += int(fraction[:6].ljust(6, "0"))
     except ValueError:
-        return unknown("not a date", given)
+        return unknown("not a date", value)
     if not _FIRST <= us <= _LAST + 999_999:
-        return unknown("not a date", given)
-    if hour is None:
-        return Instant(given=given, us=us, zone="day")
-    return Instant(given=given, us=us, zone="offset" if zone else "none")
+        return unknown("not a date", value)
+    return Instant(given=value, us=us, zone="day" if hour is None else "offset" if zone else "none")
 
 
 def utc(us: int | None) -> str | None:

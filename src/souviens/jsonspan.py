@@ -95,6 +95,9 @@ class Flaws:
     bad_utf8: list[str] = field(default_factory=list)
 
 
+_FLAWLESS = Flaws()  # of nearly all elements; one for all, for it takes longer to make than the slice, and nobody adds to it
+
+
 # --- decoding one value -----------------------------------------------------------------------------------------------
 
 
@@ -408,7 +411,7 @@ class _Cutter:
         if decoder.unreal or decoder.duplicates or _may_be_flawed(data):
             self._decoder = _Decoder()
             return load(Slice(self._kind, self._path, where, data))
-        return Slice(self._kind, self._path, where, data, value, Flaws())
+        return Slice(self._kind, self._path, where, data, value, _FLAWLESS)
 
     def _cut(self, where: str, closer: str) -> Slice:
         view, ending, seen = self._view, ValueEnd(closer), 0

@@ -14,7 +14,7 @@ from souviens import formats
 from souviens.canon import utc
 from souviens.delivery import open_delivery
 from souviens.formats import gemini
-from souviens.formats.gemini import activity, markup, moments, pages
+from souviens.formats.gemini import activity, counted, markup, moments, pages
 from souviens.formats.gemini.rows import cut_rows, opened
 from souviens.jsonspan import Slice
 from souviens.port.checking import rebuild
@@ -145,6 +145,56 @@ def test_rows_with_the_same_markup_are_found_as_if_each_div_were_followed(
     quick = list(pages.cut_page(io.BytesIO(changed), ""))
     monkeypatch.setattr(pages, "_frame_of", lambda piece: None)
     assert list(pages.cut_page(io.BytesIO(changed), "")) == quick
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("app/aaaaaaaa", "app/aaaaaaaa"),
+        ("app/aaaaaaaa", "app/aaaaaaa\\u0061"),
+        ("app/aaaaaaaa", "app\\/aaaaaaaa"),
+        ("app/aaaaaaaa", "u/\\u0663/app/c/aaaaaaaa"),
+        ("app/aaaaaaaa", "app/aaaaaaaa\\u0026x"),
+        ("app/aaaaaaaa", "app/aaaaaaaa\\u00e9"),
+    ],
+)
+@pytest.mark.parametrize("between", [[], [row("Prompted to nobody")], [row("Prompted other", **linked("bbbbbbbb"))]])
+@pytest.mark.parametrize("up", [False, True])
+def test_runs_are_in_the_order_of_the_file_whatever_was_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, written: str, between: list[Json], up: bool
+) -> None:
+    rows = [row(f"Prompted {at}", f"2026-05-06T07:0{at}:00Z", "<p>a</p>", **linked("aaaaaaaa")) for at in range(4)]
+    rows = (rows[:2] + between + rows[2:])[:: 1 if up else -1]
+    text = json.dumps(rows)
+    at = text.rindex(f'/{given}"') + 1
+    path = write(tmp_path / "a.json", (text[:at] + written + text[at + len(given) :]).encode())
+    found = read(path)
+    monkeypatch.setattr(gemini, "count_links", lambda files: None)
+    assert read(path) == found
+
+
+def test_a_conversation_that_one_run_tells_is_read_without_looking_at_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row(f"Prompted {at}", f"2026-05-06T07:0{at}:00Z", **linked("aaaaaaaa" if at < 3 else "bbbbbbbb")) for at in range(6)]
+    path = write(tmp_path / "a.json", rows)
+    expected = read(path)
+    monkeypatch.setattr(gemini, "_chain", pytest.fail)
+    assert read(path) == expected
+    assert [found.head.extra["graph"] for found in expected] == ["file order"] * 2
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_links_are_counted_wherever_a_file_is_divided(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    data = json.dumps([row("Prompted x", **linked(id)) for id in ("aaaaaaaa", "aaaaaaaa", "b-b_b", "aaaaaaaa")]).encode()
+    whole = counted.count_links([("rows", io.BytesIO(data))])
+    monkeypatch.setattr(counted, "_CHUNK", size)
+    assert counted.count_links([("rows", io.BytesIO(data))]) == whole == ({b"aaaaaaaa": 6, b"b-b_b": 2}, True)
+
+
+@pytest.mark.parametrize("reference", ["&#47;", "&#x2F;", "&#047", "&sol;"])
+def test_a_page_that_refers_to_characters_of_links_is_not_counted(reference: str) -> None:
+    assert counted.count_links([("page", io.BytesIO(f'<a href="https://gemini.google.com{reference}app/a">'.encode()))]) is None
 
 
 # --- conversations ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
     activity.py    rows of My Activity, and what they say
     chain.py       which of them came before which
+    counted.py     how often each conversation is linked to
     rows.py        which of them are one slice, and what an erasure blanks
     pages.py       My Activity as HTML, which is what Takeout writes unless it is asked for JSON
     workspace.py   Gemini in Gmail, Docs and Sheets: conversations
@@ -20,8 +21,10 @@ reads them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
+from functools import partial
 from io import BytesIO
 from itertools import islice
+from typing import BinaryIO
 
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide, Locations, Place
@@ -29,7 +32,8 @@ from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8
 from souviens.formats.gemini import activity, chain, gems, pages, rows, workspace
 from souviens.formats.gemini.activity import ANSWER, PROMPT, Run
-from souviens.formats.gemini.chain import Chain
+from souviens.formats.gemini.chain import Chain, Order
+from souviens.formats.gemini.counted import count_links
 from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import Json, Reading, Treatment
 
@@ -101,18 +105,26 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
 
 
 def sidecars(delivery: Delivery) -> dict[str, Json]:
-    """Which run of rows came before which, and the names of all files, for attachments."""
-    return {"chain": _chain(delivery, lambda run: [run]), "files": frozenset(entry.name for entry in delivery.entries)}
+    """In what order the rows are, and the names of all files, for attachments."""
+    kinds = [(entry, _kind(entry, delivery.peek(entry))) for entry in delivery.entries]
+    told = [(entry, kind) for entry, kind in kinds if kind in ("rows", "page")]
+    order = Order(count_links(_opened(told)), partial(_chain, [entry for entry, _ in told]))
+    return {"order": order, "files": frozenset(entry.name for entry in delivery.entries)}
 
 
-def _chain(delivery: Delivery, links: Callable[[Run], list[Run]]) -> Chain:
+def _opened(entries: list[tuple[Entry, str]]) -> Iterator[tuple[str, BinaryIO]]:
+    for entry, kind in entries:
+        with entry.open() as stream:
+            yield kind, stream
+
+
+def _chain(entries: list[Entry], links: Callable[[Run], list[Run]]) -> Chain:
     """The chain of what `links` makes of each run."""
-    found = Chain(lambda: _chain(delivery, chain.apart))
-    for entry in delivery.entries:
-        if _kind(entry, delivery.peek(entry)) in ("rows", "page"):
-            slices = (piece for piece in cut(entry) if isinstance(piece, Slice))
-            runs = (run for piece in slices for run in links(rows.opened(piece)))
-            found.add(link for run in runs if (link := chain.link_of(run)))
+    found = Chain()
+    for entry in entries:
+        slices = (piece for piece in cut(entry) if isinstance(piece, Slice))
+        runs = (run for piece in slices for run in links(rows.opened(piece)))
+        found.add(link for run in runs if (link := chain.link_of(run)))
     return found.closed()
 
 
@@ -140,7 +152,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         return gems.read(slice)
     if slice.kind == "workspace":
         return workspace.CONVERSATIONS.read(slice, sidecars)
-    if slice.kind in ("cell", rows.CELLS) and not rows.is_utf8(slice.data):
+    if slice.kind in ("cell", rows.CELLS) and not rows.is_readable(slice):
         return refused(slice, NOT_UTF8)
     return chain.read(rows.opened(slice), sidecars)
 
@@ -177,7 +189,7 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
     if slice.kind == "row":
         return [Place((name,)) for name in activity.prompt_fields(run.rows[0])]
     aside = pages.cells_of(slice.data).aside
-    return [Bytes(*aside)] if aside and aside.end > aside.start else []
+    return [Bytes(*aside)] if aside and aside[1] > aside[0] else []
 
 
 def value(slice: Slice) -> Json:

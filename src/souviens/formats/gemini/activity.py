@@ -18,13 +18,13 @@ from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
-from souviens.canon import Instant, Occurrences, tagged_hash
+from souviens.canon import Occurrences, tagged_hash
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path
 from souviens.formats._fields import Fields, note
 from souviens.formats.gemini.markup import plain_text
 from souviens.formats.gemini.moments import moment
 from souviens.jsonspan import Slice
-from souviens.records import Conversation, Head, Json, Message, Opaque, Part, Reading, Text, sealed
+from souviens.records import Conversation, Extra, Head, Json, Message, Opaque, Part, Reading, Text, sealed
 
 _PRODUCTS = re.compile(r"gemini|\bbard\b", re.IGNORECASE)
 _HOST = re.compile(r"https?://(?:gemini|bard)\.google\.com/(?:u/\d+/)?(?:app/(?:c/)?([\w-]+))?")
@@ -79,10 +79,12 @@ def is_gemini(row: Json) -> bool:
     if not isinstance(row, dict):
         return False
     listed, header = row.get("products"), row.get("header")
-    products = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
-    for name in products:
-        if _is_product(name):
-            return True
+    products = False
+    for name in listed if isinstance(listed, list) else ():
+        if isinstance(name, str):
+            if _is_product(name):
+                return True
+            products = True
     # An app on a phone may be called Gemini; its rows are those of the product Android, and hold no answers.
     if isinstance(header, str) and _PRODUCTS.search(header) and (not products or ANSWER in row):
         return True
@@ -111,7 +113,7 @@ def conversations_of(row: Json) -> list[str]:
 
 def of_conversation(row: dict[str, Json], before: dict[str, Json] | None = None) -> dict[str, Json] | None:
     """What a row says of the one conversation it links to: rows of which this is the same can be of one run. before: what the row
-    before it said.
+    before it said, which is given back if this says the same.
 
     None for a row that is a slice of its own: it names no conversation or several, or what an erasure leaves of it could not be
     told from something else.
@@ -123,8 +125,13 @@ def of_conversation(row: dict[str, Json], before: dict[str, Json] | None = None)
     for name in others:
         if type(row[name]) not in _ENCLOSED:
             return None
-    own = {name: row[name] for name in of_row}
-    return own if own == before or len(conversations_of(row)) == 1 else None
+    if before is not None and len(of_row) == len(before):
+        for name in of_row:
+            if name not in before or row[name] != before[name]:
+                break
+        else:
+            return before
+    return {name: row[name] for name in of_row} if len(conversations_of(row)) == 1 else None
 
 
 @lru_cache(maxsize=256)  # rows of few kinds have all the same fields
@@ -193,24 +200,32 @@ def _is_plain(row: dict[str, Json]) -> bool:
 def _read_plain(run: Run, reader: Dialogue, upward: bool, sidecars: Json) -> Reading:
     """What `Dialogue.read` makes of plain rows, in two thirds of the time: nothing can be wrong with them, or left over."""
     id, provider_id = reader.conversation_id(run.slice), reader.identify(run.slice).provider_id
-    desk, occurrences = Desk(id, sidecars), Occurrences()
-    ids = [
-        [occurrences.make_id("m", id, tagged_hash((*key(row, room), which))) for which in ("prompt", "answer")[: count(row)]]
-        for row, room in zip(run.rows, run.rooms, strict=True)
-    ]
+    desk = Desk(id, sidecars)
+    ids = _plain_ids(id, run)
     before = [None, *ids] if upward else [*ids[1:], None]
     messages: list[Message] = []
     for row, own, earlier in zip(run.rows, ids, before, strict=False):
         time = moment(row["time"])
-        draft = _said(row[PROMPT], time, answered=len(own) > 1)
-        parent = earlier[-1] if earlier else None
-        messages.append(sealed(Message(own[0], None, parent, 0, draft.role, time, tuple(draft.parts), extra=draft.extra)))
+        role, words, extra = _said(row[PROMPT], answered=len(own) > 1)
+        parts = (Text(words),) if words else ()
+        messages.append(sealed(Message(own[0], None, earlier[-1] if earlier else None, 0, role, time, parts, extra=extra)))
         if len(own) > 1:
             parts = (Text(words),) if (words := _answer(row[ANSWER], desk)) else ()
             messages.append(sealed(Message(own[1], None, own[0], 1, "assistant", time, parts, extra={ANSWER: row[ANSWER]})))
     head = Head(extra={name: value for name, value in run.slice.value.items() if name != ROWS})
     conversation = Conversation(id, reader.provider, provider_id, head, tuple(messages))
     return Reading((conversation,), unknown=desk.unknown)
+
+
+def _plain_ids(conversation: str, run: Run) -> list[tuple[str, ...]]:
+    """The ids of the prompt and, if there is one, the answer of each row; of what `_messages` makes them."""
+    make_id = Occurrences().make_id
+    ids: list[tuple[str, ...]] = []
+    for row, room in zip(run.rows, run.rooms, strict=True):
+        kept = key(row, room)
+        prompt = make_id("m", conversation, tagged_hash((*kept, "prompt")))
+        ids.append((prompt, make_id("m", conversation, tagged_hash((*kept, "answer")))) if _answered(row) else (prompt,))
+    return ids
 
 
 def prompt_fields(row: dict[str, Json]) -> list[str]:
@@ -302,21 +317,21 @@ def _message(folder: str, fields: Fields, desk: Desk) -> Draft:
     if ANSWER in left:
         words = _answer(left[ANSWER], desk)
         return Draft("assistant", time, [Text(words)] if words else [])
-    draft = _said(fields.text(PROMPT), time, answered=answered)
-    parts = list(draft.parts)
+    role, words, extra = _said(fields.text(PROMPT), answered=answered)
+    parts: list[Part] = [Text(words)] if words else []
     for name, media in _FILES.items():
         if name in left:
             parts += _files(name, media, fields, folder, desk)
-    return draft._replace(role="activity" if UNDIVIDED in left else draft.role, parts=parts)
+    return Draft("activity" if UNDIVIDED in left else role, time, parts, extra=extra)
 
 
-def _said(title: str, time: Instant, *, answered: bool) -> Draft:
-    """What somebody said or did, without what hangs on it."""
+def _said(title: str, *, answered: bool) -> tuple[str, str, Extra]:
+    """Role and words of what somebody said or did, and the title where more stands in it."""
     said = _SAID.match(title)
-    words = title[said.end() :] if said else title
+    if said:
+        return "user", title[said.end() :], {PROMPT: title}
     # A verb of another language cannot be known; but what was answered was said.
-    is_prompt = said is not None or (answered and not _DONE.match(title))
-    return Draft("user" if is_prompt else "activity", time, [Text(words)] if words else [], extra={PROMPT: title} if said else {})
+    return "user" if answered and not _DONE.match(title) else "activity", title, {}
 
 
 def _answer(items: Json, desk: Desk) -> str:
@@ -328,7 +343,7 @@ def _answer(items: Json, desk: Desk) -> str:
             texts.append(plain_text(html))
         else:
             desk.unknown.note(ANSWER)
-    return "\n\n".join(filter(None, texts))
+    return texts[0] if len(texts) == 1 else "\n\n".join(filter(None, texts))
 
 
 def _files(name: str, media: str, fields: Fields, folder: str, desk: Desk) -> list[Part]:

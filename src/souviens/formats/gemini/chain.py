@@ -4,7 +4,7 @@ conversation's `extra` says so under "graph".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -15,19 +15,67 @@ from msgspec.structs import replace
 from souviens.formats._fields import note
 from souviens.formats.gemini import activity
 from souviens.formats.gemini.activity import Joined, Run, conversations_of, count, dialogue, key
+from souviens.formats.gemini.counted import Counted, holds
 from souviens.formats.gemini.moments import moment
-from souviens.records import Conversation, Json, Reading
+from souviens.records import Json, Reading
 
 
 def read(run: Run, sidecars: Json) -> Reading:
-    """The conversation of a run, as far as the run tells of it, hung on what the chain says came before."""
-    chain = sidecars.get("chain") if isinstance(sidecars, dict) else None
-    if not isinstance(chain, Chain):
+    """The conversation of a run, as far as the run tells of it, hung on what the order of the files says came before."""
+    order = sidecars.get("order") if isinstance(sidecars, dict) else None
+    named = conversations_of(run.rows[0]) if run.rows else []
+    if not isinstance(order, Order) or len(named) != 1:
         return activity.read(run, sidecars)
-    upward = dialogue(run).conversation_id(run.slice) in chain.upward
-    reading = activity.read(run, sidecars, upward)
-    is_row = not isinstance(run.slice.value, Joined)
-    return replace(reading, conversations=tuple(chain.hung(found, is_row=is_row) for found in reading.conversations))
+    if order.is_whole(named[0], run.slice.data):
+        reading = activity.read(run, sidecars, _is_upward([_us(run.rows[0]), _us(run.rows[-1])]))
+        return _hung(reading, {}) if len(run.rows) > 1 else reading
+    id = dialogue(run).conversation_id(run.slice)
+    reading = activity.read(run, sidecars, id in order.runs.upward)
+    if not order.runs.is_noted(id):
+        return reading
+    return _hung(reading, order.runs.before if isinstance(run.slice.value, Joined) else order.rows.before)
+
+
+def _hung(reading: Reading, before: Mapping[str, str]) -> Reading:
+    """A conversation of several rows, the messages that hang on nothing hung on what came before them."""
+    found = []
+    for conversation in reading.conversations:
+        extra = dict(conversation.head.extra)
+        note(extra, "graph", "file order")
+        messages = tuple(
+            replace(message, parent=before[message.id]) if message.parent is None and message.id in before else message
+            for message in (conversation.messages if before else ())
+        )
+        head = replace(conversation.head, extra=extra)
+        found.append(replace(conversation, head=head, messages=messages or conversation.messages))
+    return replace(reading, conversations=tuple(found))
+
+
+class Order:
+    """The order of the rows of a delivery, found out as far as it is asked for.
+
+    counted: the links in its files, None if they could not be counted. chain: makes the chain of what a run is split into.
+    """
+
+    def __init__(self, counted: Counted | None, chain: Callable[[Callable[[Run], list[Run]]], Chain]) -> None:
+        self._counts = counted.counts if counted else {}
+        self._chain = chain
+        if counted is None or counted.parted:
+            _ = self.runs  # it will be asked for: now, while the files are as they were when they were counted
+
+    def is_whole(self, named: str, data: bytes) -> bool:
+        """Whether the bytes of a run hold every link to the conversation, and so all that is told of it."""
+        id = named.encode() if named.isascii() else b""  # the pattern of links ends before any other letter
+        return id in self._counts and holds(data, id, self._counts[id])
+
+    @cached_property
+    def runs(self) -> Chain:
+        return self._chain(lambda run: [run])
+
+    @cached_property
+    def rows(self) -> Chain:
+        """For a linked row that is a slice of its own: the first reader knew no runs, and a vault may hold what it cut."""
+        return self._chain(apart)
 
 
 class Link(NamedTuple):
@@ -44,10 +92,8 @@ class Link(NamedTuple):
 @dataclass
 class Chain:
     """The runs of a whole delivery by conversation: for every run the message before it, and which conversations' files are oldest
-    first. every_row: the same of its rows, which is asked for only where a linked row is a slice of its own: the first reader knew
-    no runs, and a vault may hold what it cut."""
+    first."""
 
-    every_row: Callable[[], Chain]
     runs: dict[str, list[Link]] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
     upward: set[str] = field(default_factory=set)
@@ -60,8 +106,7 @@ class Chain:
     def closed(self) -> Chain:
         """The chain, with every run hung on the one before it. A file is newest first, unless its times say otherwise."""
         for id, links in self.runs.items():
-            times = [us for link in links for us in (link.above_us, link.below_us) if us is not None]
-            upward = bool(times) and times[0] < times[-1]
+            upward = _is_upward([us for link in links for us in (link.above_us, link.below_us)])
             if upward:
                 self.upward.add(id)
             once = {link.above: link for link in (links if upward else links[::-1])}
@@ -71,24 +116,16 @@ class Chain:
                     self.before[first[0]] = last[1]
         return self
 
-    @cached_property
-    def _rows(self) -> Chain:
-        return self.every_row()
+    def is_noted(self, id: str) -> bool:
+        """Whether a conversation has several rows, of which only the order of the files says which came first."""
+        links = self.runs.get(id, ())
+        return len(links) > 1 or any(link.above != link.below for link in links)
 
-    def hung(self, conversation: Conversation, *, is_row: bool) -> Conversation:
-        """The conversation of one run, or of a row that is none, hung on what came before it."""
-        runs = self.runs.get(conversation.id, ())
-        if len(runs) < 2 and not any(link.above != link.below for link in runs):
-            return conversation
-        extra = dict(conversation.head.extra)
-        note(extra, "graph", "file order")
-        head = replace(conversation.head, extra=extra)
-        before = self._rows.before if is_row else self.before
-        messages = [
-            replace(message, parent=before[message.id]) if message.parent is None and message.id in before else message
-            for message in conversation.messages
-        ]
-        return replace(conversation, head=head, messages=tuple(messages))
+
+def _is_upward(times: list[int | None]) -> bool:
+    """Whether rows are oldest first, by the first and the last of their times that is known."""
+    known = [us for us in times if us is not None]
+    return bool(known) and known[0] < known[-1]
 
 
 def _overlap(earlier: Link, later: Link) -> bool:

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from souviens.canon import Instant, rfc3339, unknown
 
-_CLOCK = re.compile(r"(?P<before>[^\d\s]*)\s*\b(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)\b\s*(?P<after>.*)", re.DOTALL)
+_CLOCK = re.compile(r"\b(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)\b\s*(?P<after>.*)", re.DOTALL)
+_DIGIT = re.compile(r"\d")
 _HALVES = {
     "am": 0,
     "a.m.": 0,
@@ -48,32 +49,43 @@ _LONGEST = 60  # characters
 
 def looks_like_time(text: str) -> bool:
     """Whether a line is nothing but a date with a time of day, in whatever language."""
-    match = _CLOCK.search(text) if len(text) <= _LONGEST else None
-    return match is not None and _YEAR.search(text, 0, match.start("hour")) is not None
+    clock = _clock(text)
+    return clock is not None and _has_year(text[: clock.start()])
+
+
+@lru_cache(maxsize=1024)  # of one line it is asked whether it is a time, and which
+def _clock(text: str) -> re.Match[str] | None:
+    return _CLOCK.search(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1024)
+def _has_year(day: str) -> bool:
+    return _YEAR.search(day) is not None
 
 
 @lru_cache(maxsize=1024)  # a prompt and its answer have one time
 def moment(given: str) -> Instant:
     """A time as it stands on a page, or unknown with the reason."""
-    instant = rfc3339(given)
-    if instant.us is not None:
+    if given.lstrip()[:1].isdigit() and (instant := rfc3339(given)).us is not None:
         return instant
     text = " ".join(given.split())
-    clock = _CLOCK.search(text) if len(text) <= _LONGEST else None
-    day = _date(text[: clock.start("hour")]) if clock else ""
-    if clock is None or not day:
+    clock = _clock(text)
+    day = text[: clock.start()] if clock else ""
+    date = _date(day)
+    if clock is None or not date:
         return unknown("not a date", given)
-    hour = int(clock["hour"])
-    half, zone = _around(clock["before"], clock["after"])
+    hour, minute, second, after = clock.groups()
+    half, zone = _around(day, after)
     if half is not None:
-        hour = hour % 12 + half
-    read = rfc3339(f"{day}T{hour:02}:{clock['minute']}:{clock['second']}{zone}")
+        hour = f"{int(hour) % 12 + half:02}"
+    read = rfc3339(f"{date}T{hour:0>2}:{minute}:{second}{zone}")
     return unknown("not a date", given) if read.us is None else Instant(given=given, us=read.us, zone=read.zone)
 
 
-@lru_cache(maxsize=64)  # an account writes few of them
-def _around(before: str, after: str) -> tuple[int | None, str]:
+@lru_cache(maxsize=1024)  # of a day, and what an account writes behind all its times
+def _around(day: str, after: str) -> tuple[int | None, str]:
     """Hours to add for the half of the day, None if the clock has 24, and the zone, of the words around a clock."""
+    before = _DIGIT.split(day.split()[-1])[-1] if day.strip() else ""
     half = _HALF.match(after) or _HALF.search(before)
     if half:
         return _HALVES[half[0].lower()], _zone(_HALF.sub("", after, count=1).strip())

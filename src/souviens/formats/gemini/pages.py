@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 from souviens.formats.gemini.activity import ANSWER, PROMPT, UNDIVIDED, Room, is_gemini
 from souviens.formats.gemini.markup import plain_text, unescaped
@@ -34,11 +34,7 @@ _PRODUCTS = re.compile(r"</b>\s*<br\s*/?>(.*?)(?=<b>|$)", re.DOTALL)
 _LINK = re.compile(r'<(?:a\b[^<>]*?\bhref|img\b[^<>]*?\bsrc)="([^"<>]*)"')
 
 
-class Span(NamedTuple):
-    """Bytes of a slice, from start to end."""
-
-    start: int
-    end: int
+Span: TypeAlias = tuple[int, int]  # bytes of a slice, from start to end
 
 
 class Cells(NamedTuple):
@@ -54,6 +50,8 @@ class Cells(NamedTuple):
 
 class PageRow(dict[str, Json]):
     """What a row of a page says. cells: where its pieces stand."""
+
+    __slots__ = ("cells",)
 
     def __init__(self, cells: Cells) -> None:
         super().__init__()
@@ -150,9 +148,9 @@ def _measured(piece: bytes, frame: _Frame | None = None) -> tuple[bytes, Cells, 
         end = _closing(piece)
         found = end, _cells_in(piece[:end])
     end, cells = found
-    body = cells.pop("body", None)
+    body = cells.get("body")
     prompt, time, answer = _said(piece, body) if body else (None, None, None)
-    return piece[:end], Cells(prompt=prompt, time=time, answer=answer, **cells), frame
+    return piece[:end], Cells(cells.get("header"), prompt, time, answer, cells.get("aside"), cells.get("caption")), frame
 
 
 def _framed(piece: bytes, frame: _Frame) -> tuple[int, dict[str, Span]] | None:
@@ -163,11 +161,12 @@ def _framed(piece: bytes, frame: _Frame) -> tuple[int, dict[str, Span]] | None:
     here = len(frame.opening)
     for name, behind in zip(frame.names, frame.between, strict=True):
         end = piece.find(b"</div", here)
-        if not piece.startswith(behind, end):
+        if not piece.startswith(behind, end) or piece.find(b"<div", here, end) >= 0:
             return None
-        found.setdefault(name, Span(here, end))
+        if name not in found:
+            found[name] = here, end
         here = end + len(behind)
-    return (here, found) if piece.count(b"<div", 0, here) == len(frame.names) + 2 else None
+    return here, found
 
 
 def _frame_of(piece: bytes) -> _Frame | None:
@@ -193,7 +192,7 @@ def _cells_in(data: bytes) -> dict[str, Span]:
             continue  # inside an answer
         behind = _closing(data, match.start())
         closing = data.rfind(b"</div", match.end(), behind)
-        found.setdefault(_name(match[1]), Span(match.end(), closing if closing >= 0 else behind))
+        found.setdefault(_name(match[1]), (match.end(), closing if closing >= 0 else behind))
     return found
 
 
@@ -209,15 +208,19 @@ def _name(classes: bytes) -> str:
 def _said(data: bytes, body: Span) -> tuple[Span, Span | None, Span | None]:
     """Prompt, time and answer. The time is the last line before the answer's first block that is nothing but a time: a prompt may
     have lines of its own. Without any, nothing tells the two apart."""
-    block = _BLOCK.search(data, *body)
-    limit = here = end = behind = block.start() if block else body.end
-    while (here := data.rfind(b"<br", body.start, here)) >= 0:
-        if not (broken := _BREAK.match(data, here, limit)):
+    start, stop = body
+    block = _BLOCK.search(data, start, stop)
+    limit = here = end = behind = block.start() if block else stop
+    while (here := data.rfind(b"<br", start, here)) >= 0:
+        if data.startswith(b"<br>", here, limit):
+            begin = here + 4
+        elif broken := _BREAK.match(data, here, limit):
+            begin = broken.end()
+        else:
             continue
-        line = Span(broken.end(), end)
-        if 0 < line.end - line.start < _LINE and looks_like_time(_text(data, line)):
-            return Span(body.start, here), line, Span(behind, body.end)
-        end, behind = here, broken.end()
+        if 0 < end - begin < _LINE and looks_like_time(_words(data[begin:end])):
+            return (start, here), (begin, end), (behind, stop)
+        end, behind = here, begin
     return body, None, None
 
 
@@ -231,9 +234,9 @@ def row_of(data: bytes) -> PageRow:
 def _row_of(data: bytes, cells: Cells) -> PageRow:
     row = PageRow(cells)
     if cells.header:
-        row["header"] = _text(data, cells.header)
+        row["header"] = _words(_bytes(data, cells.header))
     if cells.time:
-        row["time"] = _text(data, cells.time)
+        row["time"] = _words(_bytes(data, cells.time))
     elif cells.prompt:
         row[UNDIVIDED] = True
     if cells.prompt:
@@ -248,7 +251,7 @@ def _row_of(data: bytes, cells: Cells) -> PageRow:
         row["aside"] = aside
         _attach(row, aside)
     if cells.caption:
-        row["caption"], products, links = _listed(data[cells.caption.start : cells.caption.end])
+        row["caption"], products, links = _listed(_bytes(data, cells.caption))
         if products is not None:
             row["products"] = list(products)
         row["details"] = [{"url": url} for url in links]
@@ -293,19 +296,19 @@ def _attach(row: dict[str, Json], html: str) -> None:
 
 def room_of(row: PageRow) -> Room:
     """What the prompt and the answer take up."""
-    cells = row.cells
-    prompt, answer = cells.prompt or Span(0, 0), cells.answer or Span(0, 0)
-    return Room(prompt.end - prompt.start, answer.end - answer.start)
+    prompt, answer = row.cells.prompt or (0, 0), row.cells.answer or (0, 0)
+    return Room(prompt[1] - prompt[0], answer[1] - answer[0])
+
+
+def _bytes(data: bytes, span: Span) -> bytes:
+    return data[span[0] : span[1]]
 
 
 def _html(data: bytes, span: Span) -> str:
-    return data[span.start : span.end].decode("utf-8", "replace")
-
-
-def _text(data: bytes, span: Span) -> str:
-    return _words(data[span.start : span.end])
+    return data[span[0] : span[1]].decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=256)  # of headers, times and names of products
 def _words(html: bytes) -> str:
-    return " ".join(plain_text(html.decode("utf-8", "replace")).split())
+    text = html.decode("utf-8", "replace")
+    return " ".join((plain_text(text) if "<" in text else unescaped(text)).split())

@@ -73,9 +73,9 @@ def _grouped(pieces: Iterable[Glue | Slice], kind: str) -> Iterator[Glue | Slice
                 yield piece
             continue
         row = piece.value
-        is_ours = isinstance(row, pages.PageRow) or (isinstance(row, dict) and is_gemini(row))
+        is_ours = isinstance(row, pages.PageRow) or is_gemini(row)
         of = of_conversation(row, common) if is_ours and _is_clean(piece) else None
-        if held and (of is None or of != common or size > _MOST):
+        if held and (of is None or of is not common or size > _MOST):
             yield from _run(held, between, kind)
             held, between, size = [], [], 0
         common = of
@@ -92,7 +92,7 @@ def _is_clean(piece: Slice) -> bool:
     """Whether nothing in a row but keys that stand in it twice needs to be told with the place where it is."""
     flaws = piece.flaws
     if piece.kind == "cell":
-        return is_utf8(piece.data)
+        return _is_utf8(piece.data)
     return flaws is not None and not (flaws.surrogates or flaws.unreal or flaws.bad_utf8)
 
 
@@ -237,7 +237,13 @@ def _placed(data: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-def is_utf8(data: bytes) -> bool:
+def is_readable(slice: Slice) -> bool:
+    """Whether cells are UTF-8. Those of a run were looked at when it was cut; what may stand between them was not."""
+    value = slice.value
+    return (isinstance(value, Joined) and sum(map(len, value.pieces)) == len(slice.data)) or _is_utf8(slice.data)
+
+
+def _is_utf8(data: bytes) -> bool:
     try:
         data.decode()
     except UnicodeDecodeError:
