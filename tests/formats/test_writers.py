@@ -64,9 +64,11 @@ def everything(chosen: Chosen) -> dict[str, int]:
     parts = [part for m in messages for part in m.parts]
     heads = [c.head for c in chosen.conversations]
     times = [m.time for m in messages] + [t for head in heads for t in (head.created, head.updated)]
-    children: Counter[tuple[str, str]] = Counter()
+    children: Counter[tuple[str, str | None]] = Counter()
     for conversation in chosen.conversations:
-        children.update((conversation.id, m.parent) for m in conversation.messages if m.parent is not None)
+        parents = {m.parent for m in conversation.messages}
+        ends = {m.id for m in conversation.messages if m.visibility == "placeholder" and m.id not in parents}
+        children.update((conversation.id, m.parent) for m in conversation.messages if m.parent is not None or m.id not in ends)
     bare = sum(
         all(a.id != p.attachment for m in c.messages for p in m.parts if isinstance(p, File))
         for c in chosen.conversations

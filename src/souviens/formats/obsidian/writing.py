@@ -36,6 +36,7 @@ from souviens.records import (
     ToolResult,
     Topic,
     Uri,
+    branch_points,
 )
 
 CARRIES = (
@@ -162,11 +163,7 @@ class _Note:
         account.carry(time_kind(head.updated))
         account.carry("attachment", len(left))
         account.carry("extra_field", len(head.extra))
-        children: dict[str, int] = {}
-        for message in self.conversation.messages:
-            if message.parent is not None:
-                children[message.parent] = children.get(message.parent, 0) + 1
-        account.carry("branch_point", sum(count > 1 for count in children.values()))
+        account.carry("branch_point", len(branch_points(self.conversation.messages)))
         more = {
             "created": _whole(head.created),
             "updated": _whole(head.updated),
