@@ -193,7 +193,6 @@ class _Note:
         seen = message.role in _ROLES and isinstance(next(iter(message.parts), None), Text)  # the first callout says it
         mark = {
             "id": self.ids[message.id],
-            "role": None if seen else message.role,
             "parent": self.ids.get(message.parent or "", message.parent),
             "time": _whole(message.time),
             "updated": _whole(message.updated),
@@ -206,7 +205,7 @@ class _Note:
         if message.updated == ABSENT:
             mark["updated"] = {"unknown": "absent"}
         # The end of a comment never stands in a comment.
-        told = dumped(_said(mark)).replace("%", "\\u0025")
+        told = dumped(_said(mark) | ({} if seen else {"role": message.role})).replace("%", "\\u0025")
         anchor = [f"^{message.id}"] if shown else []
         return "\n\n".join((*(callout for callout, _ in shown), *anchor, f"%%{MARK} {told}%%"))
 
