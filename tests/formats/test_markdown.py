@@ -41,6 +41,7 @@ from souviens.records import (
     Uri,
 )
 from tests import golden
+from tests.lossless import unaccounted
 from tests.port.given import new_vault
 from tests.strategies import chosen as chosen_records
 from tests.strategies import json_values, maybe_names, names
@@ -334,3 +335,24 @@ def test_markdown_one_page_alone_is_read(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_bytes(markdown.write(Chosen((talk,))).files["conversations/undated t.md"])
     with new_vault(tmp_path / "vault") as vault:
         assert take_in(vault, tmp_path / "page.md").new.messages == 1
+
+
+@pytest.mark.parametrize(
+    "mark",
+    (
+        '{"parent":7}',
+        '{"parent":["m-1"],"order":99999999999999999999999999}',
+        '{"type":["text"],"evidence":5}',
+        '{"type":"text","mood":"glad"}',
+        '{"type":"opaque","kind":"x","mood":"glad"}',
+        '{"type":"reasoning","short":true}\n\nwords\n\n<!-- souviens {"x":1} -->',
+        '{"role":3,"author":{},"model":[]}',
+    ),
+)
+def test_markdown_a_mark_that_makes_no_sense_is_kept(mark: str) -> None:
+    told = mark if "\n" in mark else f"{mark} -->"
+    slice = page('<a id="m-1"></a>', "## 999999999999999999999. User", f"<!-- souviens {told}", "", "words")
+    reading = markdown.read(slice, {})
+    assert not reading.problems
+    assert not unaccounted(formats.reader("markdown"), slice, reading)
+    assert len(reading.conversations[0].messages) == 1

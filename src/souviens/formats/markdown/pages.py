@@ -36,7 +36,7 @@ _ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
 _MARK = re.compile(r"<!-- souviens (\{.*\}) -->")
 _OURS = re.compile(rf'\\*(?:<!-- souviens |<a id="| {{{_HOLE},}}$)')
 _HEADING = re.compile(r"#{1,6} (?:\d+\. ?)?(.*)")
-_NUMBER = re.compile(r"#{1,6} (\d+)\. ?")
+_NUMBER = re.compile(r"#{1,6} (\d{1,9})\. ?")
 _ASIDE = re.compile(r"# Other (?:branches|attachments)|## Branch \d+: .*|- Attachment: .*")
 _BETWEEN = " · "
 _UNKNOWN, _EDITED = "time unknown", "edited "
@@ -293,7 +293,7 @@ def _joined(parts: list[dict[str, Json]]) -> Iterator[dict[str, Json]]:
         if part.get("type") == "reasoning" and part.pop("short", None) is True:
             summary = part["text"]
         elif summary is not None:
-            thought = part["type"] == "reasoning"
+            thought = part.get("type") == "reasoning"
             yield part | {"summary": summary} if thought else {"type": "reasoning", "text": "", "summary": summary}
             if not thought:
                 yield part

@@ -7,7 +7,7 @@ from typing import cast
 import msgspec
 from msgspec.structs import replace
 
-from souviens.canon import ABSENT, Instant, make_id
+from souviens.canon import ABSENT, Instant, make_id, utc
 from souviens.formats._content import digest_of
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, refused
 from souviens.formats._fields import Fields, Unknown
@@ -24,7 +24,7 @@ def page_value(slice: Slice) -> tuple[dict[str, Json], Page]:
     front = {name: value for name, value in page.front.items() if name not in ("bundle", "part", "after")}
     said = {item["model"] for item in page.items if item and item.get("model")}
     said |= {item["mark"]["model"] for item in page.items if item and isinstance(item["mark"].get("model"), str)}
-    if isinstance(models := front.get("models"), list) and all(model in said for model in models):
+    if isinstance(models := front.get("models"), list) and all(isinstance(model, str) and model in said for model in models):
         del front["models"]
     title = "Memories" if slice.kind == "memories" else front.get("title")
     heading = f"# {line_of(title if isinstance(title, str) else '') or 'Untitled'}"
@@ -44,10 +44,10 @@ def said(slice: Slice) -> Json:
         for name in ("parent", "topic"):
             item["mark"].pop(name, None)
         for part in item["parts"]:
-            for named in part.get("evidence") or ():
+            for named in _listed(part.get("evidence")):
                 for name in ("conversation", "message"):
                     named.pop(name, None)
-            part.pop("type")
+            part.pop("type", None)
     return value
 
 
@@ -73,11 +73,22 @@ def _nodes(value: Json) -> list[Node]:
     before: str | int | None = after if isinstance(after, str) and after else None
     for place, item in enumerate(value["messages"]):
         mark = item["mark"] if item else {}
-        parent = mark.get("parent") if "parent" in mark else before
-        order = next((n for n in (mark.get("order"), item and item.get("number")) if type(n) is int), None)
+        parent = mark["parent"] if _is_parent(mark) else before
+        order = next((n for n in (mark.get("order"), item and item.get("number")) if _is_rank(n)), None)
         nodes.append(Node(("messages", place), item, item["id"] if item else None, parent or None, order))
         before = (item and item["id"]) or place
     return nodes
+
+
+def _is_parent(mark: dict[str, Json]) -> bool:
+    return isinstance(mark.get("parent", 0), str | None)
+
+
+def _is_rank(value: Json) -> bool:
+    return type(value) is int and abs(value) < _LARGEST_RANK
+
+
+_LARGEST_RANK = 1 << 53
 
 
 def _head(fields: Fields, desk: Desk) -> Head:
@@ -108,8 +119,9 @@ def _message(fields: Fields, desk: Desk) -> Draft:
     mark = fields.inner("mark") or Fields({})
     parts = [_part(part, desk) for part in fields.items("parts")]
     fields.left.pop("number", None)
-    mark.left.pop("parent", None)
-    if type(mark.left.get("order")) is int:
+    if _is_parent(mark.left):
+        del mark.left["parent"]
+    if _is_rank(mark.left.get("order")):
         del mark.left["order"]
     if "author" in mark.left and "model" in mark.left:  # the heading cannot say them, and was not to
         fields.left.pop("heading", None)
@@ -136,10 +148,14 @@ def _part(told: dict[str, Json], desk: Desk) -> Part:
     if told.get("type") == "file":
         return _file(told, desk)
     try:
-        return cast(Part, msgspec.convert(told, Part))
+        part = cast(Part, msgspec.convert(told, Part))
     except msgspec.ValidationError:
         text = told.get("text")
         return Text(text, extra={**told, "text": ""}) if isinstance(text, str) else Opaque(str(told.get("type", "")), told)
+    left = {name: value for name, value in told.items() if name not in ("type", *part.__struct_fields__)}
+    if isinstance(part, Opaque):
+        return Opaque(part.kind, {**left, "value": part.value}) if left else part
+    return replace(part, extra=part.extra | left) if left else part
 
 
 def _file(value: Json, desk: Desk) -> Part:
@@ -235,7 +251,7 @@ def memory_ids(slice: Slice) -> dict[str, tuple[int, int]]:
 def _memory(item: dict[str, Json], unknown_: Unknown) -> Memory | None:
     id, mark = item["id"], Fields(item["mark"])
     texts = [part["text"] for part in item["parts"] if part.get("type") == "text"]
-    evidence = [named for part in item["parts"] if part.get("type") == "evidence" for named in part.get("evidence") or ()]
+    evidence = [named for part in item["parts"] if part.get("type") == "evidence" for named in _listed(part.get("evidence"))]
     if not "".join(texts).strip():
         return None
     kind, topic = mark.text("kind") or "fact", mark.optional("topic")
@@ -248,7 +264,7 @@ def _memory(item: dict[str, Json], unknown_: Unknown) -> Memory | None:
         authority="imported",
         provider=_PROVIDER,
         provider_id=id,
-        evidence=tuple(_evidence(named) for named in evidence if isinstance(named, dict)),
+        evidence=tuple(map(_evidence, evidence)),
         created=times["created"] or ABSENT,
         updated=times["updated"],
         valid_from=times["valid_from"],
@@ -262,10 +278,15 @@ def _told(fields: Fields, name: str) -> Instant | None:
     """A time as our writer laid it down, whole."""
     try:
         found = msgspec.convert(fields.left[name], Instant)
-    except (KeyError, msgspec.ValidationError):
+        utc(found.us)
+    except (KeyError, msgspec.ValidationError, OverflowError):
         return None
     del fields.left[name]
     return ABSENT if found == ABSENT else found
+
+
+def _listed(value: Json) -> list[dict[str, Json]]:
+    return [named for named in value if isinstance(named, dict)] if isinstance(value, list) else []
 
 
 def _evidence(item: dict[str, Json]) -> Evidence:
