@@ -81,20 +81,27 @@ def _graph(value: Json) -> tuple[int, int]:
         # What a browser extension saved has its conversation somewhere in an envelope.
         nodes, forks = 0, 0
         for mapping in mappings:
-            parents = [node.get("parent") for node in mapping.values() if isinstance(node, dict)]
+            parents = Counter(node.get("parent") for node in mapping.values() if isinstance(node, dict))
             nodes += len(mapping)
-            forks += sum(count > 1 for parent, count in Counter(parents).items() if parent is not None)
+            # A root without a message that nothing follows is no beginning.
+            ends = (
+                isinstance(node, dict) and not (node.get("parent") or node.get("message") or key in parents)
+                for key, node in mapping.items()
+            )
+            parents[None] -= sum(ends)
+            forks += sum(count > 1 for count in parents.values())
         return nodes, forks
     if isinstance(value, dict):
         rows = value.get("chat_messages") or value.get("messages") or []
         rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        parents = [row.get("parent_message_uuid") for row in rows]
-        # The sentinel stands for "no parent": what hangs on it are roots.
-        parents = [None if parent == "00000000-0000-4000-8000-000000000000" else parent for parent in parents]
-        nodes = len(rows)
-    else:
-        return 0, 0
-    return nodes, sum(count > 1 for parent, count in Counter(parents).items() if parent is not None)
+        if not any(row.get("parent_message_uuid") for row in rows):
+            return len(rows), 0  # a chain
+        # Who says nothing follows the one before. The sentinel stands for "no parent": what hangs on it are roots.
+        before = [None, *(row.get("uuid") for row in rows)]
+        parents = Counter(row.get("parent_message_uuid", above) for row, above in zip(rows, before, strict=False))
+        parents[None] += parents.pop("00000000-0000-4000-8000-000000000000", 0)
+        return len(rows), sum(count > 1 for count in parents.values())
+    return 0, 0
 
 
 def account(path: Path, scratch: Path) -> Account | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from souviens.canon import Instant, canonical, make_id
 from souviens.merge import arranged, merge, merge_memories, merge_topics
@@ -147,8 +150,26 @@ def test_arranging_keeps_every_message_and_puts_parents_first(nodes: list[Messag
 @given(st.lists(messages(), unique_by=lambda m: m.id))
 def test_branch_points_are_the_parents_of_several(nodes: list[Message]) -> None:
     points = branch_points(tuple(nodes))
-    for parent, children in points.items():
-        assert len(children) == sum(m.parent == parent for m in nodes) > 1
+    parents = {m.parent for m in nodes}
+    told = [m for m in nodes if m.parent is not None or m.visibility != "placeholder" or m.id in parents]
+    counted = Counter(m.parent for m in told)
+    assert {parent: len(children) for parent, children in points.items()} == {p: n for p, n in counted.items() if n > 1}
+
+
+def test_a_conversation_may_branch_at_its_beginning() -> None:
+    def said(id: str, parent: str | None) -> Message:
+        return Message(id, None, parent, 0, "user", Instant(unknown="null"))
+
+    first, edited = said("a", None), said("b", None)
+    assert branch_points([first, edited]) == {None: ("a", "b")}
+    assert branch_points([first, said("b", "a")]) == {}
+    # What orphans follow is not here: one is no beginning, two of one message branch there.
+    assert branch_points([first, said("b", "gone")]) == {}
+    assert branch_points([first, said("b", "gone"), said("c", "gone")]) == {"gone": ("b", "c")}
+    # The root that a provider puts above the first message is none unless it leads somewhere.
+    root = replace(said("r", None), visibility="placeholder")
+    assert branch_points([root, first]) == {}
+    assert branch_points([root, first, said("b", "r")]) == {None: ("a", "r")}
 
 
 @st.composite

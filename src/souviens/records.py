@@ -10,7 +10,8 @@ specifies every field; fields may be added, never renamed. Times are `canon.Inst
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -330,7 +331,7 @@ class Reading(Record, frozen=True):
 
 
 class Counts(Record, frozen=True, omit_defaults=False):
-    """How many of each kind. branch_points: messages with more than one child."""
+    """How many of each kind. branch_points: places with more than one continuation, see `branch_points`."""
 
     conversations: int = 0
     messages: int = 0
@@ -371,16 +372,34 @@ def sealed(message: Message) -> Message:
     return msgspec.structs.replace(message, hash=message_hash(message))
 
 
-def branch_points(messages: tuple[Message, ...]) -> dict[str, tuple[str, ...]]:
-    """The messages with more than one child, each with its children's ids in order."""
-    children: dict[str, list[Message]] = {}
+class Placed(Protocol):
+    """A message as far as its place in the graph goes."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def parent(self) -> str | None: ...
+    @property
+    def order(self) -> int: ...
+    @property
+    def visibility(self) -> Visibility: ...
+
+
+def branch_points(messages: Iterable[Placed]) -> dict[str | None, tuple[str, ...]]:
+    """The places with more than one continuation, each with the ids of what continues it, in order.
+
+    A place is a message, by its id, or the beginning of the conversation, None, which its first messages continue: those without
+    a parent. A first node that holds no message continues nothing unless something follows it. What an orphan follows is not
+    here, so that it is no first message; several that name the same missing parent branch there.
+    """
+    below: dict[str | None, list[Placed]] = {}
     for message in messages:
-        if message.parent is not None:
-            children.setdefault(message.parent, []).append(message)
+        below.setdefault(message.parent, []).append(message)
+    below[None] = [first for first in below.get(None, ()) if first.visibility != "placeholder" or first.id in below]
     return {
-        parent: tuple(child.id for child in sorted(kids, key=lambda m: (m.order, m.id)))
-        for parent, kids in children.items()
-        if len(kids) > 1
+        place: tuple(message.id for message in sorted(found, key=lambda m: (m.order, m.id)))
+        for place, found in below.items()
+        if len(found) > 1
     }
 
 

@@ -53,8 +53,12 @@ def export(path: Path, **keys: Json) -> Path:
 def test_chatbox_forks_are_siblings_of_what_is_shown() -> None:
     read = chat(FIXTURES / "export.json", "session:b7e1")
     names = {message.id: message.provider_id for message in read.messages}
-    forks = {names[parent]: [names[child] for child in children] for parent, children in branch_points(read.messages).items()}
-    assert forks == {"sum": ["a1", "a2", "a3"], "u2": ["n1", "n2"], "o1": ["o2", "o2b"]}
+    forks = {
+        names.get(place or "", "start"): [names[child] for child in children]
+        for place, children in branch_points(read.messages).items()
+    }
+    # An earlier thread is another beginning.
+    assert forks == {"start": ["s0", "o1"], "sum": ["a1", "a2", "a3"], "u2": ["n1", "n2"], "o1": ["o2", "o2b"]}
 
 
 def test_chatbox_the_shown_messages_are_the_active_path() -> None:

@@ -293,6 +293,15 @@ def conversation(*messages: Json) -> dict[str, Json]:
     return {"uuid": "c", "name": "n", "chat_messages": list(messages)}
 
 
+def test_a_message_that_names_no_parent_among_others_is_no_other_beginning() -> None:
+    partly = conversation(message("a"), message("b", parent_message_uuid="a"), message("c"), message("d", parent_message_uuid=None))
+    (read,) = claude.read(slice_of(partly), {}).conversations
+    a, b, _, d = (make_id("m", read.id, uuid) for uuid in "abcd")
+    assert [m.parent for m in read.messages] == [None, a, b, None]
+    assert branch_points(read.messages) == {None: (a, d)}
+    assert read.head.extra["graph"] == "partly given"
+
+
 def test_branches_come_from_the_parents_and_from_nothing_else() -> None:
     branched = conversation(
         message("a", parent_message_uuid=None), message("b", parent_message_uuid="a"), message("c", parent_message_uuid="a")

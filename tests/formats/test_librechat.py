@@ -61,8 +61,8 @@ def by_words(conversation: Conversation) -> dict[str, Message]:
 def test_regenerated_answers_and_edited_questions_are_branches() -> None:
     fjords = chat("branches")
     first, answer, again, lake, _ = fjords.messages
-    assert branch_points(fjords.messages) == {first.id: (answer.id, again.id)}
-    assert (first.parent, lake.parent) == (None, None)  # an edited question is a second beginning
+    # An edited question is a second beginning.
+    assert branch_points(fjords.messages) == {None: (first.id, lake.id), first.id: (answer.id, again.id)}
     assert [m.model for m in (answer, again)] == ["claude-sonnet-4", "claude-opus-4"]
     assert fjords.head.model == "claude-sonnet-4"
 

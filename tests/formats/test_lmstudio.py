@@ -72,9 +72,8 @@ def texts(messages: tuple[Message, ...]) -> list[str]:
 
 def test_lmstudio_versions_are_siblings_below_the_selected_version() -> None:
     read = bees()
-    assert [len(children) for children in branch_points(read.messages).values()] == [2]
-    assert [message.parent for message in read.messages[:2]] == [None, None]
-    assert {message.parent for message in read.messages[2:4]} == {read.messages[1].id}
+    first, edited, answer, again = (message.id for message in read.messages[:4])
+    assert branch_points(read.messages) == {None: (first, edited), edited: (answer, again)}
     assert texts(active_path(read)) == [
         "When do I feed my bees?",
         "Before October.",
@@ -212,7 +211,7 @@ def test_lmstudio_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert isinstance(result, ToolResult) and (result.text, result.name, result.call) == ("2", "add", "c1")
     file = read.messages[1].parts[1]
     assert isinstance(file, File) and (file.media, file.pointer, file.name) == ("image", "1.png", "quay.png")
-    assert [len(children) for children in branch_points(read.messages).values()] == [2]
+    assert [len(children) for children in branch_points(read.messages).values()] == [2, 2]
     assert texts(active_path(read)) == ["How high?", "Two metres."]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import zipfile
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
 
 from souviens.canon import unknown
 from souviens.delivery import open_delivery
@@ -20,6 +22,7 @@ from souviens.port.intake import take_in
 from souviens.records import Conversation, Document, Evidence, File, Head, Memory, Message, Part, Reading, Text, Topic
 from souviens.vault import Vault
 from tests import golden
+from tests.formats.test_markdown import hostile_talks, put, told
 from tests.formats.test_writers import everything, lost
 from tests.strategies import chosen as chosen_records
 
@@ -275,3 +278,18 @@ def test_front_matter_as_editors_write_it() -> None:
     assert text[end:] == "rest"
     assert front_matter("---\nnever closed\n") == ({}, 0)
     assert front_matter("no\n---\na: b\n---\n") == ({}, 0)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(hostile_talks())
+def test_obsidian_what_our_writer_wrote_comes_back_whatever_its_words_look_like(talk: Conversation) -> None:
+    """Also a role that nobody named: it came back as the assistant's, or as the name of a callout."""
+    with tempfile.TemporaryDirectory() as name:
+        put(obsidian.write(Chosen((talk,))), Path(name))
+        found = readings(Path(name))
+    assert not [problem for reading in found for problem in reading.problems]
+    (read,) = (conversation for reading in found for conversation in reading.conversations)
+    # An empty name is none there.
+    named = replace(talk, messages=tuple(replace(m, author=m.author or None, model=m.model or None) for m in talk.messages))
+    assert told(read) == told(named, read.id)
+    assert read.head.title == talk.head.title

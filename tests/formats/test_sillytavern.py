@@ -84,7 +84,7 @@ def test_sillytavern_other_lines_are_not_its_chats(tmp_path: Path) -> None:
 
 def test_sillytavern_swipes_are_siblings_and_the_chosen_one_goes_on() -> None:
     read = talk(ONE)
-    assert [len(children) for children in branch_points(read.messages).values()] == [3]
+    assert [(place is None, len(swipes)) for place, swipes in branch_points(read.messages).items()] == [(True, 2), (False, 3)]
     assert texts(active_path(read)) == [
         "*looks up* You again.",
         "Where are the fish?",

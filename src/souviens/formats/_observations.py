@@ -1,5 +1,6 @@
 """Whose a Markdown note is: basic-memory writes what it observes as `- [category] words #tag (context)` and what belongs to what as
-`- relation [[Target]]`, and any other note with wikilinks is of some other vault. Both their readers have to draw the same line."""
+`- relation [[Target]]`, and any other note with wikilinks is of some other vault. A page of our own bundle is neither's note. All
+their readers have to draw the same line."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ _OBSERVATION = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _RELATIONS = re.compile(r"^##+ Relations[ \t]*\n(?:[ \t]*\n)*[ \t]*[-*] [^\n]*\[\[", re.MULTILINE)
+_BUNDLE = re.compile(r"""\ufeff?---[ \t]*\r?\nbundle:[ \t]*["']?(conversation|project|memories|index)["']?[ \t]*\r?\n""")
 _CODE = re.compile(r"^(`{3,}|~{3,}).*?(?:^\1|\Z)|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -25,7 +27,8 @@ def is_observed(text: str) -> bool:
     return bool(_OBSERVATION.search(words) or _RELATIONS.search(words))
 
 
-def is_index(text: str) -> bool:
-    """Whether it is the index of a Markdown bundle as our writer makes it: pages of conversations, which are nobody's notes."""
-    front = front_matter(text)[0]
-    return front.get("id") == "index" and {"conversations", "projects", "memories"} <= front.keys()
+def page_of_bundle(text: str) -> str:
+    """What page of a Markdown bundle as our writer makes it this is: "conversation", "project", "memories" or "index"; "" if it is
+    none. Its first field says it. These pages are nobody's notes."""
+    match = _BUNDLE.match(text)
+    return match[1] if match else ""

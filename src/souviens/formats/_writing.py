@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from souviens.canon import Instant
 from souviens.formats import Chosen, Loss, Written
@@ -169,22 +170,33 @@ class Forest:
     """The kept messages of a conversation, as trees without circles.
 
     order: parents before children, siblings in their order. above: id -> nearest kept ancestor, None for a root. below: id ->
-    children. beginnings: roots, by what they hung from: a message left out, an id that is not there, or nothing (their own id).
-    nearest: id of any message, kept or not -> itself or its nearest kept ancestor. loose: kept roots whose parent is not there,
-    or whose link was cut because the links went in a circle.
+    children. beginnings: roots, by what they hung from: None for the beginning of the conversation, else an id that is not there,
+    or in brackets that of a message whose link was cut because the links went in a circle. What follows a root that is left out
+    takes its place. nearest: id of any message, kept or not -> itself or its nearest kept ancestor.
     """
 
     order: tuple[Message, ...]
     above: dict[str, str | None]
     below: dict[str, list[Message]]
-    beginnings: dict[str, list[Message]]
+    beginnings: dict[str | None, list[Message]]
     nearest: dict[str, str | None]
-    loose: int
+
+    @property
+    def branch_points(self) -> dict[str | None, tuple[str, ...]]:
+        """Places where the kept messages branch, as in the records. A fork below a message left out shows at its nearest kept
+        ancestor, or at the beginning."""
+        groups = (*self.below.items(), *self.beginnings.items())
+        return branch_points(replace(message, parent=place) for place, group in groups for message in group)
 
     @property
     def forks(self) -> int:
-        """Places where the kept messages branch. A fork below a message left out shows at its nearest kept ancestor."""
-        return sum(len(siblings) > 1 for group in (self.below, self.beginnings) for siblings in group.values())
+        """How many branch points there are in a target where all roots are at the beginning."""
+        return len({place if place in self.below else None for place in self.branch_points})
+
+    @property
+    def loose(self) -> int:
+        """Roots that did not hang from the beginning."""
+        return sum(len(group) for place, group in self.beginnings.items() if place is not None)
 
     def path(self, conversation: Conversation) -> list[Message]:
         """From a root to the active tip; without a kept tip, to the last kept message."""
@@ -211,9 +223,11 @@ def forest(messages: tuple[Message, ...], keep: Callable[[Message], bool]) -> Fo
     order: list[Message] = []
     above: dict[str, str | None] = {}
     below: dict[str, list[Message]] = {}
-    beginnings: dict[str, list[Message]] = {}
+    beginnings: dict[str | None, list[Message]] = {}
     nearest: dict[str, str | None] = {}
-    stack: list[tuple[Message, str | None, str]] = [(root, None, parents[root.id] or root.id) for root in reversed(roots)]
+    stack: list[tuple[Message, str | None, str | None]] = [
+        (root, None, f"({root.id})" if root.id in cut else parents[root.id]) for root in reversed(roots)
+    ]
     while stack:
         message, ancestor, beginning = stack.pop()
         if keep(message):
@@ -224,8 +238,7 @@ def forest(messages: tuple[Message, ...], keep: Callable[[Message], bool]) -> Fo
         nearest[message.id] = ancestor
         kids = sorted(children.get(message.id, ()), key=lambda child: child.order)
         stack += [(child, ancestor, beginning) for child in reversed(kids)]
-    loose = sum(m.id in above and (m.id in cut or parents[m.id] is not None) for m in roots)
-    return Forest(tuple(order), above, below, beginnings, nearest, loose)
+    return Forest(tuple(order), above, below, beginnings, nearest)
 
 
 def _without_circles(messages: tuple[Message, ...]) -> tuple[dict[str, str | None], set[str]]:

@@ -20,7 +20,7 @@ from souviens.formats._carving import whole_text
 from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8, Fields, note
 from souviens.formats._frontmatter import front_matter
-from souviens.formats._observations import is_index, is_observed
+from souviens.formats._observations import is_observed, page_of_bundle
 from souviens.jsonspan import Glue, Slice
 from souviens.records import MEMORY_KINDS, Document, Evidence, Extra, Json, Memory, Reading, Topic, Treatment
 
@@ -50,7 +50,7 @@ def identify(delivery: Delivery) -> str | None:
     """ "folder": notes, some of which hold observations or relations. "note": one alone that does. Pages of conversations that our
     Markdown writer made are none, whatever was said in them."""
     heads = [_head(delivery, entry) for entry in delivery.entries if _is_note(entry)]
-    if not any(map(is_observed, heads)) or any(map(is_index, heads)):
+    if not any(map(is_observed, heads)) or any(map(page_of_bundle, heads)):
         return None
     return "note" if delivery.kind == "file" else "folder"
 

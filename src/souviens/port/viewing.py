@@ -15,7 +15,19 @@ import msgspec
 from souviens.canon import Instant, utc
 from souviens.errors import NotFound, UsageError
 from souviens.grants import OWNER, Scope
-from souviens.records import Attachment, Conversation, Head, Json, Memory, Message, Origin, Topic, active_path
+from souviens.records import (
+    Attachment,
+    Conversation,
+    Head,
+    Json,
+    Memory,
+    Message,
+    Origin,
+    Topic,
+    Visibility,
+    active_path,
+    branch_points,
+)
 from souviens.vault.finding import holders
 from souviens.vault.store import Kind, SourceHeader, Store
 
@@ -92,9 +104,11 @@ def find_topic(store: Store, text: str) -> str:
 # --- lists ------------------------------------------------------------------------------------------------------------
 
 
-class _Node(msgspec.Struct):
+class _Node(msgspec.Struct, frozen=True):
     id: str
+    order: int
     parent: str | None = None
+    visibility: Visibility = "visible"
 
 
 class _Outline(msgspec.Struct):
@@ -174,7 +188,6 @@ def _sources_of(origins: tuple[Origin, ...]) -> list[str]:
 
 
 def _conversation_row(outline: _Outline) -> Document:
-    children = Counter(node.parent for node in outline.messages if node.parent is not None)
     head, found = outline.head, sum(a.blob is not None for a in outline.attachments)
     return {
         "id": outline.id,
@@ -184,7 +197,7 @@ def _conversation_row(outline: _Outline) -> Document:
         "created": utc(head.created.us),
         "updated": utc(head.updated.us),
         "messages": len(outline.messages),
-        "branch_points": sum(n > 1 for n in children.values()),
+        "branch_points": len(branch_points(outline.messages)),
         "tip": head.tip,
         "project": head.project,
         "attachments": {"found": found, "missing": len(outline.attachments) - found},

@@ -151,10 +151,9 @@ class _Tree:
         for message in sorted(trees.order, key=lambda message: message.id != root):
             above = trees.above[message.id]
             self._message(message, nodes[message.id], None if message.id == root else nodes[root if above is None else above])
-        account.carry("branch_point", sum(len(group) > 1 for group in trees.below.values()))
-        account.carry("branch_point", int(any(len(group) > 1 for group in trees.beginnings.values())))
+        account.carry("branch_point", len({place if place in trees.below else root for place in trees.branch_points}))
         account.lose("parent_link", "the message before it is not there, or the links go in a circle", trees.loose)
-        if len(trees.beginnings) > 1:
+        if len(roots) > 1:
             account.lose("beginning", "a conversation begins once there: its beginnings hang from one root", len(roots) - 1)
         path = trees.path(self.conversation)
         return nodes[path[-1].id] if path else None

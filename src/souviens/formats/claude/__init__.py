@@ -27,7 +27,7 @@ from souviens.records import Json, Problem, Reading
 
 NAME = "claude"
 TITLE = "Claude.ai export"
-READER = 1
+READER = 2
 SUPPORT = "real"
 GUIDE = Guide(
     get=(

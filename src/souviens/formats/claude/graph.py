@@ -2,7 +2,8 @@
 
 A message's *place* is its index in the file. Holes (erased messages) and refused messages keep their places:
 
-* where any message names a parent, each hangs where it says; null, the all-but-zero root id or no field at all make a root;
+* where any message names a parent, each hangs where it says; null and the all-but-zero root id make a root. One that has no such
+  field says nothing, and hangs on the place before it: it is no other beginning;
 * where none does, the chain is the file's order and nothing else is claimed: each message hangs on the place before it;
 * `order` is the place: it ranks siblings as the file has them. Counting them from 0 under each parent was tried and given
   up: an erased sibling's parent is not known any more, so that the others would be numbered anew.
@@ -75,12 +76,14 @@ def trace(conversation: str, items: list[Json]) -> Graph:
     named = [isinstance(item.get("parent_message_uuid"), str) for item in messages]
     if any(named):
         partly = any("parent_message_uuid" not in item for item in messages)
-        return Graph(ids, [_parent(conversation, item) for item in items], repeats, "partly given" if partly else "")
+        parents = [_parent(conversation, item, before) for item, before in zip(items, [None, *ids], strict=False)]
+        return Graph(ids, parents, repeats, "partly given" if partly else "")
     # Null throughout is what exporters write who have no parents to name: it makes a chain, not a heap of roots.
-    parents: list[str | None] = [None, *ids]
-    return Graph(ids, parents[: len(ids)], repeats, "file order" if len(messages) > 1 else "")
+    return Graph(ids, [None, *ids][: len(ids)], repeats, "file order" if len(messages) > 1 else "")
 
 
-def _parent(conversation: str, item: Json) -> str | None:
-    uuid = item.get("parent_message_uuid") if isinstance(item, dict) else None
+def _parent(conversation: str, item: Json, before: str | None) -> str | None:
+    if not isinstance(item, dict) or "parent_message_uuid" not in item:
+        return before
+    uuid = item["parent_message_uuid"]
     return make_id("m", conversation, uuid) if isinstance(uuid, str) and uuid and uuid != ROOT else None

@@ -167,7 +167,7 @@ class _Chat:
         for message in self.conversation.messages:
             if reason := _left_out(message):
                 account.lose_message(message, reason)
-        account.carry("branch_point", sum(len(group) > 1 for group in trees.below.values()))
+        account.carry("branch_point", trees.forks)
         account.lose("parent_link", "the message before it is not there, or the links go in a circle", trees.loose)
         account.carry("conversation")
         path = trees.path(self.conversation)

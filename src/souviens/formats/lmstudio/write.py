@@ -189,7 +189,8 @@ class _Chat:
         while path and (below := trees.below.get(path[-1].id)):
             path.append(below[-1])
         roots = [message for message in trees.order if trees.above[message.id] is None]
-        account.carry("branch_point", sum(len(group) > 1 for group in trees.beginnings.values()))
+        points = trees.branch_points
+        account.carry("branch_point", int(any(place in points for place in trees.beginnings)))
         account.lose("parent_link", "the message before it is not there, or the links go in a circle", trees.loose)
         slots: list[tuple[list[list[Message]], int]] = []
         passed: set[str] = set()
@@ -198,7 +199,7 @@ class _Chat:
                 continue
             above = trees.above[message.id]
             siblings = trees.below[above] if above is not None else roots
-            account.carry("branch_point", int(above is not None and len(siblings) > 1))
+            account.carry("branch_point", int(above is not None and above in points))
             versions = [self._turn(sibling) for sibling in siblings]
             chosen = next(place for place, turn in enumerate(versions) if turn[0].id == message.id)
             passed |= {part.id for part in versions[chosen]}

@@ -20,7 +20,7 @@ from souviens.formats._carving import contents, whole_text
 from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8
 from souviens.formats._frontmatter import front_matter
-from souviens.formats._observations import is_index, is_observed
+from souviens.formats._observations import is_observed, page_of_bundle
 from souviens.formats.obsidian.notes import MARK, WIKILINK, chat, kind_of
 from souviens.formats.obsidian.reading import CHATS, as_json, memory, note, note_value, project
 from souviens.formats.obsidian.writing import CANNOT, CARRIES, write
@@ -30,7 +30,7 @@ from souviens.records import Json, Reading, Treatment
 __all__ = ["CANNOT", "CARRIES", "cut", "identify", "locations", "plan", "read", "sidecars", "traces", "value", "write"]
 NAME = "obsidian"
 TITLE = "Obsidian vault"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 PLAIN = frozenset({"note", "chat", "memory", "project"})
 WORDS = {"nexus_user": "user", "nexus_agent": "assistant", "User": "user", "Assistant": "assistant"}
@@ -57,6 +57,8 @@ def identify(delivery: Delivery) -> str | None:
         return None
     if any("/.obsidian/" in f"/{entry.name}" for entry in delivery.entries):
         return "vault"
+    if any(map(page_of_bundle, heads)):
+        return None
     if not any(front_matter(head)[0] or WIKILINK.search(_without_code(head)) for head in heads):
         return None
     if any(delivery.peek(entry).look in _DATA for entry in delivery.entries if not _is_note(entry) and not _is_canvas(entry)):
@@ -84,9 +86,9 @@ def _without_code(text: str) -> str:
 
 
 def _is_others(head: str) -> bool:
-    """Whether it is Markdown of another format: basic-memory's, our bundle's, a list of memories, a log of Aider's."""
+    """Whether it is Markdown of another format: basic-memory's, a list of memories, a log of Aider's."""
     dated = not front_matter(head)[0] and len(_DATED.findall(head)) > 1
-    return dated or is_observed(head) or is_index(head) or head.startswith("# aider chat started at")
+    return dated or is_observed(head) or head.startswith("# aider chat started at")
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:

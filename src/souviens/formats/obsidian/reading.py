@@ -171,10 +171,11 @@ def _message(fields: Fields, desk: Desk) -> Draft:
     mark.identifier("parent")
     more = mark.items("parts")
     parts = [_part(callout, added, desk) for callout, added in zip_longest(callouts, more) if callout is not None]
+    role = mark.left.pop("role") if isinstance(mark.left.get("role"), str) else ROLES.get(word, word)
     seen = mark.left.get("visibility")
     extra = mark.left.pop("extra", {})
     draft = Draft(
-        mark.text("role") or ROLES.get(word, word),
+        role,
         _told(mark, "time") or unknown("absent"),
         parts,
         author=mark.optional("author"),

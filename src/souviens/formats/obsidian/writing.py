@@ -36,6 +36,7 @@ from souviens.records import (
     ToolResult,
     Topic,
     Uri,
+    branch_points,
 )
 
 CARRIES = (
@@ -162,11 +163,7 @@ class _Note:
         account.carry(time_kind(head.updated))
         account.carry("attachment", len(left))
         account.carry("extra_field", len(head.extra))
-        children: dict[str, int] = {}
-        for message in self.conversation.messages:
-            if message.parent is not None:
-                children[message.parent] = children.get(message.parent, 0) + 1
-        account.carry("branch_point", sum(count > 1 for count in children.values()))
+        account.carry("branch_point", len(branch_points(self.conversation.messages)))
         more = {
             "created": _whole(head.created),
             "updated": _whole(head.updated),
@@ -196,7 +193,6 @@ class _Note:
         seen = message.role in _ROLES and isinstance(next(iter(message.parts), None), Text)  # the first callout says it
         mark = {
             "id": self.ids[message.id],
-            "role": None if seen else message.role,
             "parent": self.ids.get(message.parent or "", message.parent),
             "time": _whole(message.time),
             "updated": _whole(message.updated),
@@ -209,7 +205,7 @@ class _Note:
         if message.updated == ABSENT:
             mark["updated"] = {"unknown": "absent"}
         # The end of a comment never stands in a comment.
-        told = dumped(_said(mark)).replace("%", "\\u0025")
+        told = dumped(_said(mark) | ({} if seen else {"role": message.role})).replace("%", "\\u0025")
         anchor = [f"^{message.id}"] if shown else []
         return "\n\n".join((*(callout for callout, _ in shown), *anchor, f"%%{MARK} {told}%%"))
 

@@ -38,6 +38,7 @@ from souviens.records import (
     ToolResult,
     Topic,
     Uri,
+    branch_points,
 )
 
 MARK = "souviens"
@@ -183,11 +184,7 @@ def _conversation(conversation: Conversation, ids: dict[str, str], account: Acco
     mark |= {"extra": head.extra} if head.extra else {}
     for kind in ("conversation", time_kind(head.created), time_kind(head.updated)):
         account.carry(kind)
-    there = {message.id for message in conversation.messages}
-    # Those that hang from one message that is not there hang from one place, too.
-    lost_parents = Counter(m.parent for m in conversation.messages if m.parent is not None and m.parent not in there)
-    forks = [*(len(below) for id, below in children.items() if id in there), *lost_parents.values()]
-    account.carry("branch_point", sum(count > 1 for count in forks))
+    account.carry("branch_point", len(branch_points(conversation.messages)))
     account.carry("extra_field", len(head.extra))
     account.carry("attachment", len(left))
     provider = {"name": _platform(conversation.provider)}
