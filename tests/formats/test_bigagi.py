@@ -202,6 +202,7 @@ def test_bigagi_a_damaged_chat_hides_no_other() -> None:
         "message conversations[0].messages[4]",
         "conversation conversations[1]",
         "conversation conversations[2]",
+        "message conversations[3].messages",
         "conversation conversations[5]",
         "memory folders.folders[0]",
         "memory folders.folders[2]",

@@ -197,6 +197,7 @@ def test_chatbox_a_damaged_chat_hides_no_other() -> None:
         "chat-sessions-list[2]",
         "session:d1.messages[1]",
         "session:d1.messages[5]",
+        "session:d1.threads[1].messages",
         "session:d3",
         "session:d6",
         "session:d2",

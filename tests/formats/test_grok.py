@@ -15,6 +15,7 @@ import pytest
 from souviens.delivery import open_delivery
 from souviens.formats import grok
 from souviens.jsonspan import Glue, Slice, cut_members
+from souviens.port.holes import blanked, spans_of
 from souviens.port.intake import take_in
 from souviens.records import (
     Citation,
@@ -200,6 +201,90 @@ def test_grok_thoughts_steps_cards_and_sources_are_parts() -> None:
     assert [part.uri for part in answer.parts if isinstance(part, Citation)] == ["https://bread.example/rye"] * 2
     text = next(part.text for part in answer.parts if isinstance(part, Text))
     assert '<grok:render card_id="k1"' in text
+
+
+def flat(id: Any, *words: str, **head: Any) -> dict[str, Any]:
+    responses = [{"_id": f"r{n}", "message": text, "sender": "human"} for n, text in enumerate(words)]
+    return {"title": "Flat", "create_time": "2026-01-01T00:00:00Z", "responses": responses} | ({"id": id} if id else {}) | head
+
+
+def account(*conversations: Any, **beside: Any) -> dict[str, Any]:
+    return {"conversations": [*conversations], "projects": [], "tasks": [], "media_posts": [], **beside}
+
+
+def test_grok_a_conversation_may_be_flat(tmp_path: Path) -> None:
+    first, second = conversations(written(tmp_path, account(flat("g1", "cats"), flat("g2", "dogs"))))
+    assert (first.provider_id, first.head.title, first.head.created.us) == ("g1", "Flat", 1767225600_000000)
+    assert (second.provider_id, second.messages[0].parts) == ("g2", (Text("dogs"),))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"create_time": "2026-01-02T00:00:00Z"},
+        {"create_time": {"$date": {"$numberLong": "1767225600001"}}},
+        {"create_time": None, "title": "Other"},
+        {"create_time": None, "modify_time": "2026-01-02T00:00:00Z"},
+    ],
+)
+def test_grok_conversations_without_an_id_are_told_apart(tmp_path: Path, others: dict[str, Any]) -> None:
+    pair = [flat("", "cats"), flat("", "dogs", **others)]
+    wrapped = [
+        {"conversation": {k: v for k, v in item.items() if k != "responses"}, "responses": item["responses"]} for item in pair
+    ]
+    for items in (pair, wrapped):
+        assert len({found.id for found in conversations(written(tmp_path, account(*items)))}) == 2
+
+
+def test_grok_a_conversation_without_an_id_keeps_its_own_whatever_is_erased(tmp_path: Path) -> None:
+    path = written(tmp_path, account(flat("", "cats", "dogs", create_time=None)))
+    slice, reading = readings(path)[0]
+    for message in reading.conversations[0].messages:
+        left = grok.read(blanked(slice, spans_of(grok, slice, reading, {message.id})), {}).conversations[0]
+        assert (left.id, len(left.messages)) == (reading.conversations[0].id, 1)
+
+
+def test_grok_the_id_of_an_absent_parent_is_kept(tmp_path: Path) -> None:
+    found = conversations(written(tmp_path, one({"_id": "r", "sender": "human", "parent_response_id": "gone"})))[0]
+    assert found.head.extra["absent_parents"] == {found.messages[0].id: "gone"}
+
+
+def test_grok_numbers_are_ids(tmp_path: Path) -> None:
+    responses = [{"_id": n, "sender": "human", "parent_response_id": above} for n, above in ((1, None), (2, 1), (3, 1))]
+    found = conversations(written(tmp_path, account({"conversation": {"id": 5, "leaf_response_id": 3}, "responses": responses})))[0]
+    messages = named(found)
+    assert (found.provider_id, found.head.tip) == ("5", messages["3"].id)
+    assert branch_points(found.messages) == {messages["1"].id: (messages["2"].id, messages["3"].id)}
+
+
+def test_grok_responses_may_be_an_object_and_what_is_none_is_refused(tmp_path: Path) -> None:
+    held = {"x": {"_id": "1", "sender": "human", "message": "q"}, "y": {"response": {"sender": "assistant", "message": "a"}}}
+    value = account({"conversation": {"id": "a"}, "responses": held}, {"conversation": {"id": "b"}, "responses": 7})
+    (_, first), (_, second) = readings(written(tmp_path, value))
+    assert [message.provider_id for message in first.conversations[0].messages] == ["1", "y"]
+    assert [(p.kind, p.where) for p in second.problems] == [("message", "conversations[1].responses")]
+
+
+@pytest.mark.parametrize("key", ["conversations", "projects", "tasks", "media_posts"])
+def test_grok_an_object_in_the_place_of_an_array_is_refused_by_name(tmp_path: Path, key: str) -> None:
+    value = account(flat("g", "cats")) | {key: {"x": flat("h", "dogs"), "y": {"name": "a"}}}
+    problems = [problem for _, reading in readings(written(tmp_path, value)) for problem in reading.problems]
+    assert [problem.reason for problem in problems] == ["an object of objects where an array should be"]
+    odd = [problem.where for _, r in readings(written(tmp_path, account(flat("g", "a")) | {key: "none"})) for problem in r.problems]
+    assert odd == [key]
+
+
+def test_grok_odd_conversations_may_stand_first(tmp_path: Path) -> None:
+    odd = [{"conversation": None, "responses": []}] * 50
+    value = {"conversations": [*odd, {"conversation": {"id": "g"}, "responses": [{"_id": "r", "sender": "human"}]}]}
+    assert conversations(written(tmp_path, value))[50].provider_id == "g"
+
+
+def test_grok_what_stands_beside_the_arrays_is_named_and_the_account_withheld(vault: Vault, tmp_path: Path) -> None:
+    value = {"email": "me@mail.example", **account(flat("g", "cats"), memories=[{"text": "tea"}], custom_instructions="French")}
+    receipt = take_in(vault, written(tmp_path, value))
+    assert receipt.unknown_fields == {"custom_instructions": 1, "memories": 1}
+    assert [left.where for left in receipt.withheld] == ["email"]
 
 
 # --- assets, projects, tasks, posts -----------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def named(conversation: Conversation) -> dict[str, Message]:
 
 def written(folder: Path, value: Any) -> Path:
     path = folder / "chat.json"
-    path.write_text(json.dumps(value), encoding="utf-8")
+    path.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
     return path
 
 
@@ -148,3 +148,59 @@ def test_kimi_files_are_attachments_without_bytes() -> None:
 def test_kimi_times_keep_their_nanoseconds_as_given() -> None:
     created = conversations(HERE / "share.json")[0].head.created
     assert (created.given, created.us) == ("2026-07-01T09:00:00.123456789Z", 1782896400_123456)
+
+
+# --- ids, order, containers -------------------------------------------------------------------------------------------
+
+
+def said(id: Any, parent: Any, text: str, **fields: Any) -> dict[str, Any]:
+    status = "MESSAGE_STATUS_COMPLETED"
+    return {"id": id, "parentId": parent, "role": "user", "status": status, "blocks": [{"text": {"content": text}}], **fields}
+
+
+def test_kimi_numbers_are_ids(tmp_path: Path) -> None:
+    page = [
+        said(3, 1, "b", createTime="2026-01-01T00:00:03Z"),
+        said(2, 1, "a", createTime="2026-01-01T00:00:02Z"),
+        said(1, None, "q"),
+    ]
+    found = conversations(written(tmp_path, {"chatId": 7, "messages": page}))[0]
+    messages = named(found)
+    assert found.provider_id == "7"
+    assert [message.provider_id for message in arranged(found.messages)] == ["1", "2", "3"]
+    assert {id: set(answers) for id, answers in branch_points(found.messages).items()} == {
+        messages["1"].id: {messages["2"].id, messages["3"].id}
+    }
+
+
+def test_kimi_siblings_without_times_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    page = [*(said(f"a{n}", "q", f"{n}") for n in range(1, 6)), said("q", "", "q")]
+    found = conversations(written(tmp_path, {"messages": page}))[0]
+    assert [message.provider_id for message in arranged(found.messages)] == ["q", "a1", "a2", "a3", "a4", "a5"]
+
+
+def test_kimi_the_id_of_an_absent_parent_is_kept(tmp_path: Path) -> None:
+    found = conversations(written(tmp_path, {"messages": [said("b", "a", "x")]}))[0]
+    assert found.head.extra["absent_parents"] == {found.messages[0].id: "a"}
+
+
+def test_kimi_messages_may_be_an_object_and_what_is_none_is_refused(tmp_path: Path) -> None:
+    value = [{"messages": {"x": said("1", None, "q"), "y": said("2", "1", "a")}}, {"share": {"messages": "none"}}]
+    (_, first), (_, second) = readings(written(tmp_path, value))
+    assert [message.provider_id for message in first.conversations[0].messages] == ["1", "2"]
+    assert [(problem.kind, problem.where) for problem in second.problems] == [("message", "[1].share.messages")]
+
+
+def test_kimi_pages_may_be_lines(tmp_path: Path) -> None:
+    pages = [{"chatId": id, "messages": [said("1", None, "q")]} for id in "ab"]
+    assert [c.provider_id for c in conversations(written(tmp_path, "\n".join(map(json.dumps, pages))))] == ["a", "b"]
+
+
+def test_kimi_pages_without_messages_may_stand_first(tmp_path: Path) -> None:
+    pages = [*({"chatId": f"e{n}", "messages": []} for n in range(50)), {"chatId": "a", "messages": [said("1", None, "q")]}]
+    assert len(conversations(written(tmp_path, pages))[50].messages) == 1
+
+
+def test_kimi_an_id_that_is_none_is_kept(tmp_path: Path) -> None:
+    message = conversations(written(tmp_path, {"messages": [said([1], None, "q")]}))[0].messages[0]
+    assert message.extra["id"] == [1]

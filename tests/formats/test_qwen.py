@@ -11,7 +11,10 @@ import pytest
 from souviens.delivery import open_delivery
 from souviens.formats import qwen
 from souviens.jsonspan import Slice
+from souviens.port.checking import verify
+from souviens.port.giving import give_back
 from souviens.port.holes import blanked, spans_of
+from souviens.port.intake import take_in
 from souviens.records import (
     Conversation,
     File,
@@ -25,6 +28,7 @@ from souviens.records import (
     active_path,
     branch_points,
 )
+from souviens.vault import Vault
 from tests import golden
 
 HERE = Path(__file__).parent / "qwen"
@@ -169,3 +173,109 @@ def test_qwen_uploads_are_attachments_without_bytes() -> None:
 def test_qwen_a_project_is_a_topic() -> None:
     _, reading = readings(EXPORT)[0]
     assert [(topic.id, topic.provider_id) for topic in reading.topics] == [(reading.conversations[0].head.project, "pr-1")]
+
+
+# --- containers, ids and what stands beside the chats -----------------------------------------------------------------
+
+
+def said(id: Any, parent: Any, children: list[Any], content: str) -> dict[str, Any]:
+    return {"id": id, "parentId": parent, "childrenIds": children, "role": "user", "content": content}
+
+
+def export(folder: Path, chat: Any, **beside: Any) -> Path:
+    return written(folder, {"success": True, "request_id": "r", "data": [{"id": "c", "title": "t", "chat": chat}], **beside})
+
+
+def test_qwen_a_tree_may_be_a_list(tmp_path: Path) -> None:
+    tree = [said("1", None, ["2"], "q"), said("2", "1", [], "a")]
+    slice, reading = readings(export(tmp_path, {"history": {"messages": tree}, "messages": tree}))[0]
+    first, second = reading.conversations[0].messages
+    assert (first.parent, second.parent) == (None, first.id)
+    left = qwen.read(blanked(slice, spans_of(qwen, slice, reading, {second.id})), {}).conversations[0]
+    assert left.messages == (first,)
+
+
+def test_qwen_a_message_that_only_the_list_has_is_read(tmp_path: Path) -> None:
+    first, alone = said("1", None, [], "q"), said("9", "1", [], "only here")
+    slice, reading = readings(export(tmp_path, {"history": {"messages": {"1": first}}, "messages": [first, alone]}))[0]
+    messages = named(reading.conversations[0])
+    assert messages["9"].parts == (Text("only here"),)
+    assert messages["9"].parent == messages["1"].id
+    for id, other in (("1", "9"), ("9", "1")):
+        left = qwen.read(blanked(slice, spans_of(qwen, slice, reading, {messages[id].id})), {}).conversations[0]
+        assert left.messages == (messages[other],)
+
+
+def test_qwen_of_a_message_that_the_tree_has_empty_the_list_has_the_words(tmp_path: Path) -> None:
+    chat = {"history": {"messages": {"1": None}}, "messages": [said("1", None, [], "q")]}
+    (message,) = conversations(export(tmp_path, chat))[0].messages
+    assert (message.provider_id, message.parts) == ("1", (Text("q"),))
+
+
+@pytest.mark.parametrize(
+    ("chat", "where"),
+    [
+        ("none", "data[1].chat"),
+        (["x"], "data[1].chat"),
+        ({"history": 5}, "data[1].chat.history"),
+        ({"history": {"messages": "none"}}, "data[1].chat.history.messages"),
+        ({"messages": 5}, "data[1].chat.messages"),
+    ],
+)
+def test_qwen_what_is_no_container_is_refused_by_name(tmp_path: Path, chat: Any, where: str) -> None:
+    whole = {"id": "a", "title": "t", "chat": {"history": {"messages": {"1": said("1", None, [], "q")}}}}
+    value = {"success": True, "data": [whole, {"id": "b", "title": "odd", "chat": chat}]}
+    _, reading = readings(written(tmp_path, value))[1]
+    assert [(problem.kind, problem.where) for problem in reading.problems] == [("message", where)]
+    assert reading.conversations[0].head.title == "odd"
+
+
+def test_qwen_numbers_are_ids(tmp_path: Path) -> None:
+    tree = {"1": said(1, None, [2, 3], "q"), "2": said(2, 1, [], "a"), "3": said(3, 1, [], "b")}
+    chat = {"id": 77, "chat": {"history": {"messages": tree, "currentId": 3}, "messages": [tree["1"], tree["3"]]}}
+    found = conversations(written(tmp_path, {"success": True, "data": [chat]}))[0]
+    messages = named(found)
+    assert (found.provider_id, found.head.tip) == ("77", messages["3"].id)
+    assert branch_points(found.messages) == {messages["1"].id: (messages["2"].id, messages["3"].id)}
+    assert messages["1"].extra == {}
+
+
+def test_qwen_an_id_that_is_not_the_key_is_kept(tmp_path: Path) -> None:
+    message = conversations(export(tmp_path, {"history": {"messages": {"k": said("other", None, [], "q")}}}))[0].messages[0]
+    assert (message.provider_id, message.extra["id"]) == ("k", "other")
+
+
+def test_qwen_chats_that_say_nothing_may_stand_first(tmp_path: Path) -> None:
+    odd = [{"id": f"e{n}", "title": "t", "chat": None} for n in range(50)]
+    found = conversations(written(tmp_path, {"success": True, "data": [*odd, OPENWEBUI]}))
+    assert [len(chat.messages) for chat in found[49:]] == [0, 1]
+
+
+def test_qwen_chats_may_be_lines(tmp_path: Path) -> None:
+    chat = {"id": "a", "chat": {"history": {"messages": {"1": {**said("1", None, [], "q"), "content_list": []}}}}}
+    path = tmp_path / "chats.jsonl"
+    path.write_text("\n".join(json.dumps({**chat, "id": id}) for id in "ab"), encoding="utf-8")
+    assert [chat.provider_id for chat in conversations(path)] == ["a", "b"]
+
+
+def test_qwen_what_stands_beside_the_chats_is_named_and_the_account_withheld(vault: Vault, tmp_path: Path) -> None:
+    chat = {"history": {"messages": {"1": said("1", None, [], "q")}}}
+    beside = {
+        "memories": [{"content": "likes tea", "data": ["x"]}],
+        "instructions": "always French",
+        "version": 3,
+        "user": {"email": "me@mail.example"},
+    }
+    path = export(tmp_path, chat, **beside)
+    receipt = take_in(vault, path)
+    assert receipt.unknown_fields == {"instructions": 1, "memories": 1, "version": 1}
+    assert [(left.where, left.reason) for left in receipt.withheld] == [("user", "the account; keep it with --with-accounts")]
+    assert receipt.read.messages == 1
+    assert not give_back(vault, receipt.id, tmp_path / "back.json").identical
+    back = (tmp_path / "back.json").read_text(encoding="utf-8")
+    assert "always French" in back and "likes tea" in back and "me@mail" not in back
+    assert verify(vault).ok
+    again = take_in(vault, path, with_accounts=True)
+    assert again.unchanged == receipt.read
+    assert again.unknown_fields == receipt.unknown_fields
+    assert give_back(vault, receipt.id, tmp_path / "whole.json").identical

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from souviens.canon import Instant, Occurrences, make_id, sha256, tagged_hash
-from souviens.formats._fields import NOT_A_NUMBER, NOT_UTF8, Fields, Unknown, name_type, note
+from souviens.formats._fields import NOT_A_NUMBER, NOT_UTF8, Fields, Unknown, id_of, name_type, note
 from souviens.jsonspan import Flaws, Slice, load
 from souviens.records import (
     Attachment,
@@ -93,12 +93,14 @@ class Draft(NamedTuple):
 class Desk:
     """What is at hand while one conversation is read: where it puts what is not a message.
 
-    conversation: its id. sidecars: what the format's `sidecars` gave. path: the place, without indexes, for unknown fields.
+    conversation: its id. sidecars: what the format's `sidecars` gave. path: the place, without indexes, for unknown fields. node:
+    the one whose message is being read.
     """
 
     conversation: str
     sidecars: Json
     path: str = ""
+    node: Node = field(default_factory=lambda: Node((), None))
     unknown: Unknown = field(default_factory=Unknown)
     attachments: dict[str, Attachment] = field(default_factory=dict)
     topics: list[Topic] = field(default_factory=list)
@@ -115,7 +117,7 @@ class Desk:
             fields.left.pop(key, None)
 
     def _agree(self, listed: list[Json], own: str) -> bool:
-        there = [id for id in listed if not (isinstance(id, str) and id in self.holes)]
+        there = [id for id in map(id_of, listed) if id not in self.holes]
         return not there or there == self.children.get(own, [])
 
     def message(self, provider_id: str) -> str:
@@ -220,6 +222,7 @@ class Dialogue:
                 broken = isinstance(node.value, Undecodable)
                 reason = "not JSON" if broken else f"not an object but {name_type(node.value)}"
             if not reason:
+                desk.node = node
                 try:
                     messages.append(self._message(place, node, ids, repeats, flaws, desk))
                 except RecursionError:
@@ -234,6 +237,8 @@ class Dialogue:
         chained = [node.parent is PREVIOUS for node in nodes if isinstance(node.value, dict)]
         if sum(chained) > 1 or (any(chained) and not all(chained)):
             note(extra, "graph", "file order" if all(chained) else "partly given")
+        if absent := _absent_parents(nodes, ids, {message.id for message in messages}):
+            note(extra, "absent_parents", absent)
         flaws.note_head(extra)
         head = Head(head.title, head.created, head.updated, head.tip, head.project, head.model, extra)
         provider_id = self.identify(slice).provider_id or None
@@ -279,6 +284,14 @@ def loaded(slice: Slice) -> Slice:
     return load(slice) if slice.flaws is None and not slice.damage else slice
 
 
+def kept(slice: Slice, nodes: list[Node]) -> str:
+    """What no erasure of its messages changes of a slice, in a word: what it says beside them, what they are filed under, and its
+    length. For a conversation without an id that says no time of its own either: else two that are called alike would be one."""
+    beside = _without(loaded(slice).value, [node.path for node in nodes])
+    filed = [step for node in nodes for step in node.path]
+    return tagged_hash([beside, filed, len(slice.data)])
+
+
 def refused(slice: Slice, reason: str, kind: str = "conversation") -> Reading:
     """A slice of which nothing can be read."""
     return Reading(problems=(Problem(kind, slice.path, slice.where, reason),))
@@ -290,21 +303,27 @@ def role_of(word: str, words: dict[str, str]) -> str:
 
 
 def list_nodes(
-    items: Json, *path: str | int, id: str = "", parent: Callable[[dict[str, Json]], str | _Previous | None] | None = None
+    held: Json,
+    *path: str | int,
+    id: str = "",
+    parent: Callable[[dict[str, Json]], str | _Previous | None] | None = None,
+    keyed: bool = False,
 ) -> list[Node]:
-    """The nodes of an array of messages under a path. id: the key of the provider's id. parent: of an object, else PREVIOUS."""
+    """The nodes of a container of messages under a path: an array, or an object that has them by their ids. What is neither, and
+    says something, is one node, which is refused by name.
+
+    id: the key of the provider's id. parent: of an object, else PREVIOUS. keyed: what a message is filed under goes before its id.
+    """
+    if not isinstance(held, (dict, list)):
+        return [Node(path, held)] if held not in (None, "") else []
     nodes = []
-    for place, item in enumerate(items if isinstance(items, list) else ()):
+    members: Iterable[tuple[str | int, Json]] = held.items() if isinstance(held, dict) else enumerate(held)
+    for place, item in members:
         is_object = isinstance(item, dict)
-        own = item.get(id) if is_object and id else None
-        nodes.append(
-            Node(
-                (*path, place),
-                item,
-                str(own) if isinstance(own, (str, int)) and not isinstance(own, bool) and own != "" else None,
-                parent(item) if parent is not None and is_object else PREVIOUS,
-            )
-        )
+        own = id_of(item.get(id)) if is_object and id else None
+        if isinstance(place, str):
+            own = place if keyed or own is None else own
+        nodes.append(Node((*path, place), item, own or None, parent(item) if parent is not None and is_object else PREVIOUS))
     return nodes
 
 
@@ -332,6 +351,17 @@ def _ids(conversation: str, nodes: list[Node]) -> tuple[list[str], dict[int, int
         else:
             ids.append(make_id("m", conversation, "place", str(place)))
     return ids, repeats
+
+
+def _absent_parents(nodes: list[Node], ids: list[str], read: set[str]) -> dict[str, Json]:
+    """The provider's id of every parent that is not in the slice, by the id of its child, whose record has a hash of it only. It is
+    said of the conversation: with the child it would change what that says whenever a thinner or a longer export comes."""
+    named = {node.id for node in nodes}
+    return {
+        ids[place]: node.parent
+        for place, node in enumerate(nodes)
+        if isinstance(node.parent, str) and node.parent and node.parent not in named and ids[place] in read
+    }
 
 
 def _content(value: Json) -> str:

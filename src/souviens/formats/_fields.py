@@ -11,6 +11,14 @@ NOT_A_NUMBER = "a number that is not one (NaN or infinite)"
 NOT_UTF8 = "text that is not UTF-8"
 
 
+def id_of(value: Json) -> str | None:
+    """A provider's id as a string: a string that says something, or a whole number, of any length, as the string it stands for."""
+    if isinstance(value, str):
+        return value or None
+    whole = type(value) is int or (isinstance(value, Decimal) and value.as_tuple().exponent == 0)
+    return str(value) if whole else None
+
+
 class Unknown(dict[str, int]):
     """JSON paths (indexes removed) of fields that no table names, with how often each was seen."""
 
@@ -53,6 +61,11 @@ class Fields:
     def items(self, key: str) -> list[Json]:
         return list(self.left.pop(key)) if isinstance(self.left.get(key), list) else []
 
+    def several(self, key: str) -> list[Json]:
+        """The items of a list that says what a message is about; what stands in its place, and says something, is one item."""
+        value = self.left.get(key)
+        return self.items(key) if isinstance(value, list) else [] if value in (None, "", {}) else [self.left.pop(key)]
+
     def time(self, key: str) -> Instant:
         if key not in self.left:
             return unknown("absent")
@@ -89,12 +102,16 @@ class Fields:
 
     def identifier(self, key: str) -> str | None:
         """A provider's id, a string or a number, as a string; None if there is none. A null in its place is taken too."""
-        value = self.left.get(key)
-        if value is None:
+        if self.left.get(key) is None:
             self.left.pop(key, None)
-        if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-            return None
-        return str(self.left.pop(key))
+        if (id := id_of(self.left.get(key))) is not None:
+            del self.left[key]
+        return id
+
+    def drop_id(self, key: str, own: str | None) -> None:
+        """Leave an id out if it is the one that the record bears, or null."""
+        if self.left.get(key) is None or (own is not None and id_of(self.left[key]) == own):
+            self.left.pop(key, None)
 
     def inner(self, key: str) -> Fields | None:
         """The object under a key, to be taken apart in turn: what is left of it stays in this one's rest. None if there is none."""

@@ -41,7 +41,7 @@ from souviens.records import (
 
 NAME = "bigagi"
 TITLE = "big-AGI backup"
-READER = 1
+READER = 2
 SUPPORT = "documented"
 WORDS = {"content": "text", "void": "reasoning", "ma": "reasoning"}
 GUIDE = Guide(

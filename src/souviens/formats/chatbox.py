@@ -24,7 +24,7 @@ from souviens.records import Head, Json, Opaque, Part, Reading, Reasoning, Text,
 
 NAME = "chatbox"
 TITLE = "Chatbox backup"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 GUIDE = Guide(
     get=("Settings > Data Backup: Chat History, My Copilots", "Export Selected Data"),

@@ -1,9 +1,10 @@
 """Grok: the export of an xAI account, a folder `ttl/30d/export_data/<account>/`.
 
 `prod-grok-backend.json` holds conversations, projects, tasks and media_posts. A response comes wrapped ({"response", "share_link"})
-or flat; its id is `_id` or `response_id`; times are ISO strings or MongoDB's {"$date": {"$numberLong": milliseconds}}. What was
-uploaded or generated lies beside it as `prod-mc-asset-server/<asset id>/content`, most of it named by no response. Tasks (prompts
-on a schedule) and media posts (pictures made outside of chats) are conversations of one message here.
+or flat, a conversation too ({"conversation", "responses"}, or its fields beside the responses); a response's id is `_id` or
+`response_id`; times are ISO strings or MongoDB's {"$date": {"$numberLong": milliseconds}}. What was uploaded or generated lies
+beside it as `prod-mc-asset-server/<asset id>/content`, most of it named by no response. Tasks (prompts on a schedule) and media
+posts (pictures made outside of chats) are conversations of one message here.
 
 Shapes: formats.md 5; the samples of openwebui-importer and polylogue; the field lists that Portable AI Memory and cloudig measured
 on real exports. No task has been seen yet: its fields are a guess, and all of them are kept.
@@ -21,8 +22,9 @@ from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
 from souviens.formats._carving import beginnings
 from souviens.formats._content import MEDIA
-from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, loaded, refused, role_of
-from souviens.formats._fields import NOT_A_NUMBER, NOT_UTF8, Fields, Unknown, name_type, note
+from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, kept, list_nodes, loaded, refused, role_of
+from souviens.formats._document import BESIDE, is_any, read_beside, with_beside
+from souviens.formats._fields import NOT_A_NUMBER, NOT_UTF8, Fields, Unknown, id_of, name_type, note
 from souviens.jsonspan import Glue, Slice, cut_elements, cut_members
 from souviens.records import (
     Citation,
@@ -43,7 +45,7 @@ from souviens.records import (
 
 NAME = "grok"
 TITLE = "Grok (xAI) export"
-READER = 1
+READER = 2
 SUPPORT = "real"
 WORDS = {"human": "user", "ASSISTANT": "assistant"}
 GUIDE = Guide(
@@ -65,6 +67,7 @@ _MAGIC = (
     (0, b"%PDF-", "application/pdf"),
 )
 _LOOKS = {"text": "text/plain", "html": "text/html", "object": "application/json", "array": "application/json"}
+_APART = ("conversation", "responses")
 _IDS, _CONVERSATION_IDS, _PROJECT_IDS = ("_id", "response_id", "id"), ("id", "conversation_id"), ("workspace_id", "id")
 _CARD = re.compile(r"<xai:(tool_usage_card_id|tool_name)>(.*?)</xai:\1>", re.DOTALL)
 _KNOWN_HEAD = frozenset({
@@ -88,29 +91,35 @@ _KNOWN_ASIDE = frozenset({"user_id", "media_type"})
 
 def identify(delivery: Delivery) -> str | None:
     """ "account": the backend file. "conversations", "conversation": what somebody took out of it."""
-    kinds = {_kind(delivery.peek(entry)) for entry in delivery.entries if not _is_asset(entry)}
+    kinds = {_kind(entry) for entry in delivery.entries if not _is_asset(entry)}
     return next((shape for shape in ("account", "conversations", "conversation") if shape in kinds), None)
 
 
-def _kind(seen: Peek) -> str:
+def _kind(entry: Entry) -> str:
+    seen = peek(entry)
     if seen.look == "array":
-        return "conversations" if isinstance(seen.sample, list) and any(map(_is_conversation, seen.sample)) else ""
-    if seen.look != "object":
+        chats = seen.sample if isinstance(seen.sample, list) else []
+        return "conversations" if is_any(entry, chats, _is_conversation) else ""
+    if seen.look not in ("object", "lines"):
         return ""
     if _is_conversation(seen.first):
         return "conversation"
     held = seen.first.get("conversations")
-    ours = isinstance(held, list) and any(map(_is_conversation, held))
+    ours = isinstance(held, list) and is_any(entry, held, _is_conversation, "conversations")
     return "account" if ours or seen.has("conversations", "projects", "media_posts") else ""
 
 
-def _is_conversation(value: Json) -> bool:
-    """Perplexity and an old ChatGPT have `conversations` too; only Grok's hold `responses` beside a `conversation`."""
-    responses = value.get("responses") if isinstance(value, dict) else None
+def _is_conversation(value: Json) -> bool | None:
+    """Perplexity and an old ChatGPT have `conversations` too; only Grok's hold `responses` beside a `conversation`. None for what
+    says nothing of it."""
+    if not isinstance(value, dict) or not value:
+        return None
+    held = value.get("responses")
+    responses = list(held.values()) if isinstance(held, dict) else held
     if not isinstance(responses, list):
-        return False
+        return None if "responses" in value else False
     wrapped = any(isinstance(item, dict) and isinstance(item.get("response"), dict) for item in responses)
-    return wrapped or isinstance(value.get("conversation"), dict)
+    return True if wrapped or isinstance(value.get("conversation"), dict) else None if not responses else False
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
@@ -119,10 +128,9 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
     for entry in delivery.entries:
         if _is_asset(entry):
             continue
-        seen = delivery.peek(entry)
-        if _kind(seen):
+        if _kind(entry):
             found[entry.name] = "cut"
-        elif _is_private(entry, seen):
+        elif _is_private(entry, delivery.peek(entry)):
             found[entry.name] = "withhold"
     return found
 
@@ -157,11 +165,11 @@ def _sniffed(seen: Peek) -> str:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """The elements of all four arrays of the backend file; of the other shapes the conversations."""
-    account = _kind(peek(entry)) == "account"
+    """The elements of all four arrays of the backend file, and what it says beside them; of the other shapes the conversations."""
+    account = _kind(entry) == "account"
     with entry.open() as stream:
         if account:
-            yield from cut_members(stream, path=entry.name, kinds=_KINDS)
+            yield from with_beside(cut_members(stream, path=entry.name, kinds=_KINDS), entry.name, _KINDS)
         else:
             yield from cut_elements(stream, path=entry.name, kind="conversation")
 
@@ -170,11 +178,16 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    return _project(loaded(slice)) if slice.kind == "project" else _dialogue(slice).read(slice, sidecars)
+    if slice.kind == BESIDE:
+        return read_beside(slice)
+    slice = loaded(slice)
+    if isinstance(slice.value, dict) and _is_several(slice.value):
+        return refused(slice, "an object of objects where an array should be", "source")
+    return _project(slice) if slice.kind == "project" else _dialogue(slice).read(slice, sidecars)
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
-    return {} if slice.kind == "project" else _dialogue(slice).locations(slice)
+    return {} if slice.kind in ("project", BESIDE) else _dialogue(slice).locations(slice)
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
@@ -183,14 +196,19 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place]:
     return [Place(()) for topic in told if topic.id in ids]
 
 
+def _is_several(value: dict[str, Json]) -> bool:
+    """Whether it is not one thing, but an object that has several."""
+    return bool(value) and not value.keys() & set(_APART) and all(isinstance(held, dict) and held for held in value.values())
+
+
 def _dialogue(slice: Slice) -> Dialogue:
     return _CONVERSATIONS if slice.kind == "conversation" else _ASIDE
 
 
 def _id_of(value: Json, keys: tuple[str, ...]) -> str | None:
     """The first of these that is an id."""
-    ids = (value.get(key) for key in keys) if isinstance(value, dict) else ()
-    return next((str(id) for id in ids if isinstance(id, (str, int)) and not isinstance(id, bool) and id != ""), None)
+    ids = (id_of(value.get(key)) for key in keys) if isinstance(value, dict) else ()
+    return next((id for id in ids if id), None)
 
 
 def _time(fields: Fields, key: str) -> Instant:
@@ -221,25 +239,32 @@ def _asset(desk: Desk, pointer: str, media: str, extra: Extra | None = None) -> 
 
 
 def _identify(slice: Slice) -> Identity:
-    head = loaded(slice).value.get("conversation")
-    words = [head[key] for key in ("title", "create_time") if isinstance(head.get(key), str)] if isinstance(head, dict) else []
-    return Identity(_id_of(head, _CONVERSATION_IDS), tuple(words) or (beginnings(slice.data, "responses"),))
+    """The provider's id, else the title and when it began; if it does not say that, all that no erasure changes."""
+    value = loaded(slice).value
+    head = _own(value)
+    words = [head[key] for key in ("title", "create_time") if isinstance(head.get(key), str)]
+    if (id := _id_of(head, _CONVERSATION_IDS)) or isinstance(head.get("create_time"), str):
+        return Identity(id, tuple(words))
+    where = beginnings(slice.data, "responses")
+    return Identity(None, (*words, kept(slice, _nodes(value)), where) if head else (where,))
+
+
+def _own(value: dict[str, Json]) -> dict[str, Json]:
+    """What a conversation says of itself: apart, or beside its responses."""
+    head = value.get("conversation")
+    return head if isinstance(head, dict) else {key: held for key, held in value.items() if key not in _APART}
 
 
 def _nodes(value: Json) -> list[Node]:
-    items = value.get("responses")
-    items = items if isinstance(items, list) else []
-    bodies = [_body(item) for item in items]
+    held = value.get("responses")
+    bodies = map(_body, held.values() if isinstance(held, dict) else held if isinstance(held, list) else ())
     named = any("parent_response_id" in body for body in bodies)
-    return [
-        Node(
-            ("responses", place),
-            item,
-            _id_of(body, _IDS),
-            _id_of(body, ("parent_response_id",)) if named else PREVIOUS,
-        )
-        for place, (item, body) in enumerate(zip(items, bodies, strict=True))
-    ]
+    nodes = list_nodes(held, "responses", parent=_parent if named else None)
+    return [node._replace(id=_id_of(_body(node.value), _IDS) or node.id) for node in nodes]
+
+
+def _parent(item: dict[str, Json]) -> str | None:
+    return _id_of(_body(item), ("parent_response_id",))
 
 
 def _body(item: Json) -> dict[str, Json]:
@@ -249,24 +274,23 @@ def _body(item: Json) -> dict[str, Json]:
 
 
 def _head(fields: Fields, desk: Desk) -> Head:
-    inner = fields.inner("conversation")
-    if inner is None:
-        return Head()
+    inner = fields.inner("conversation") or fields
     own = _id_of(inner.left, _CONVERSATION_IDS)
     for key in _CONVERSATION_IDS:
-        inner.drop(key, own, None)
+        inner.drop_id(key, own)
     title, created, updated = inner.text("title"), _time(inner, "create_time"), _time(inner, "modify_time")
-    leaf = inner.left.get("leaf_response_id")
-    tip = desk.message(leaf) if isinstance(leaf, str) else None
-    project = inner.optional("workspace_id")
+    leaf = id_of(inner.left.get("leaf_response_id"))
+    tip = desk.message(leaf) if leaf else None
+    project = inner.identifier("workspace_id")
     if project:
         desk.topics.append(Topic(make_id("t", NAME, project), "project", provider=NAME, provider_id=project))
     assets = inner.left.get("asset_ids")
     for asset in assets if isinstance(assets, list) else ():
         if isinstance(asset, str) and asset:
             _asset(desk, asset, "file")
-    inner.rest(_KNOWN_HEAD, "conversation", desk.unknown)
-    fields.tidy("conversation")
+    if inner is not fields:
+        inner.rest(_KNOWN_HEAD, "conversation", desk.unknown)
+        fields.tidy("conversation")
     return Head(
         title,
         created,
@@ -279,9 +303,8 @@ def _head(fields: Fields, desk: Desk) -> Head:
 def _message(fields: Fields, desk: Desk) -> Draft:
     wrapped = fields.inner("response")
     body = wrapped or fields
-    own = _id_of(body.left, _IDS)
     for key in _IDS:
-        body.drop(key, own, None)
+        body.drop_id(key, desk.node.id)
     body.identifier("parent_response_id")
     if make_id("c", NAME, str(body.left.get("conversation_id"))) == desk.conversation:
         del body.left["conversation_id"]
@@ -292,9 +315,9 @@ def _message(fields: Fields, desk: Desk) -> Draft:
     if isinstance(body.left.get("message"), str) and (text := body.text("message")):
         parts.append(Text(text))
     for key, media in (("generated_image_urls", "image"), ("image_attachments", "image"), ("file_attachments", "file")):
-        parts += [_file(item, media, desk) for item in body.items(key)]
-    parts += [_card(item, desk) for item in body.items("card_attachments_json")]
-    parts += [_cited(item) for item in body.items("cited_web_search_results")]
+        parts += [_file(item, media, desk) for item in body.several(key)]
+    parts += [_card(item, desk) for item in body.several("card_attachments_json")]
+    parts += [_cited(item) for item in body.several("cited_web_search_results")]
     if wrapped is not None:
         wrapped.rest(_KNOWN_RESPONSE, f"{desk.path}.response", desk.unknown)
         fields.tidy("response")
@@ -304,7 +327,7 @@ def _message(fields: Fields, desk: Desk) -> Draft:
 def _thoughts(body: Fields) -> Iterator[Part]:
     if trace := body.text("thinking_trace"):
         yield Reasoning(trace)
-    for item in body.items("agent_thinking_traces"):
+    for item in body.several("agent_thinking_traces"):
         fields = Fields(item) if isinstance(item, dict) else None
         if fields is not None and (trace := fields.text("thinking_trace")):
             yield Reasoning(trace, extra=fields.left)
@@ -314,13 +337,13 @@ def _thoughts(body: Fields) -> Iterator[Part]:
 
 def _steps(body: Fields) -> Iterator[Part]:
     """What a model did before it answered: texts under their tags, in the order the step gives them, and results of tools."""
-    for item in body.items("steps"):
+    for item in body.several("steps"):
         fields = Fields(item) if isinstance(item, dict) else Fields({"step": item})
         tagged, order = fields.inner("tagged_text") or Fields({}), fields.left.get("tag_order")
         tags = list(dict.fromkeys([tag for tag in order if isinstance(tag, str)] if isinstance(order, list) else []))
         tags += [tag for tag in tagged.left if tag not in tags]
-        said = [tag for tag in tags if isinstance(tagged.left.get(tag), str)]
-        yield from (_tagged(tag, text) for tag in said if (text := tagged.text(tag)))
+        said = [tag for tag in tags if isinstance(tagged.left.get(tag), str) and tagged.left[tag]]
+        yield from (_tagged(tag, tagged.text(tag)) for tag in said)
         fields.drop("tag_order", said)
         for result in fields.items("tool_usage_results"):
             inner = Fields(result) if isinstance(result, dict) else Fields({"result": result})
@@ -371,7 +394,7 @@ _CONVERSATIONS = Dialogue(
     _nodes,
     _head,
     _message,
-    known_head=frozenset({"conversation"}),
+    known_head=_KNOWN_HEAD.union(_APART),
     known_message=_KNOWN_RESPONSE | {"response", "share_link"},
 )
 
@@ -390,7 +413,7 @@ def _project(slice: Slice) -> Reading:
     fields, unknown = Fields(value), Unknown()
     own, name = _id_of(value, _PROJECT_IDS), fields.text("name")
     for key in _PROJECT_IDS:
-        fields.drop(key, own, None)
+        fields.drop_id(key, own)
     summary, instructions = fields.text("description"), fields.text("custom_personality")
     created = _time(fields, "create_time")
     updated = _time(fields, "modify_time") if "modify_time" in fields.left else None
@@ -416,9 +439,9 @@ def _nodes_aside(value: Json) -> list[Node]:
 
 
 def _message_aside(fields: Fields, desk: Desk) -> Draft:
-    own = _id_of(fields.left, ("id", "task_id"))
+    own = desk.node.id
     for key in ("id", "task_id"):
-        fields.drop(key, own, None)
+        fields.drop_id(key, own)
     text, link, word = fields.text("original_prompt", "prompt"), fields.text("link"), fields.left.get("media_type")
     parts: list[Part] = [Text(text)] if text else []
     media = next((media for media in MEDIA if isinstance(word, str) and media in word.lower()), "file")

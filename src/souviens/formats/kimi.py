@@ -15,18 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from souviens.canon import ABSENT, make_id
-from souviens.delivery import Delivery, Entry, Peek
+from souviens.canon import ABSENT, make_id, rfc3339
+from souviens.delivery import Delivery, Entry, peek
 from souviens.formats import Guide, Place
+from souviens.formats._carving import beginnings
 from souviens.formats._content import MEDIA
-from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, role_of
-from souviens.formats._fields import Fields, name_type
+from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, kept, list_nodes, loaded, role_of
+from souviens.formats._document import is_any
+from souviens.formats._fields import Fields, id_of, name_type
 from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import Head, Json, Opaque, Part, Reading, Reasoning, Text, ToolCall, ToolResult, Treatment
 
 NAME = "kimi"
 TITLE = "Kimi chat"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 WORDS = {"BLOCK_TYPE_TEXT": "text", "BLOCK_TYPE_THINK": "reasoning"}
 GUIDE = Guide(
@@ -51,18 +53,26 @@ _KNOWN_MESSAGE = frozenset({
 
 def identify(delivery: Delivery) -> str | None:
     """ "share": a shared chat. "messages": pages of messages."""
-    kinds = {_kind(delivery.peek(entry)) for entry in delivery.entries}
+    kinds = {_kind(entry) for entry in delivery.entries}
     return next((shape for shape in ("share", "messages") if shape in kinds), None)
 
 
-def _kind(seen: Peek) -> str:
-    if seen.look not in ("object", "array"):
+def _kind(entry: Entry) -> str:
+    seen = peek(entry)
+    if seen.look not in ("object", "array", "lines"):
         return ""
-    holder = _holder(seen.first)
-    messages = _at(seen.first, (*holder, "messages"))
-    if not any(map(_is_message, messages if isinstance(messages, list) else ())):
+    chats = seen.sample if isinstance(seen.sample, list) else [seen.sample]
+    if not is_any(entry, chats, _is_chat):
         return ""
-    return "share" if "share" in holder else "messages"
+    return "share" if any("share" in _holder(chat) for chat in chats) else "messages"
+
+
+def _is_chat(value: Json) -> bool | None:
+    """Whether it holds messages of Kimi's; None for what says nothing, or holds none."""
+    if not isinstance(value, dict) or not value:
+        return None
+    messages = _messages(value)
+    return any(map(_is_message, messages)) if messages else None if _at(value, (*_holder(value), "messages")) is not None else False
 
 
 def _is_message(value: Json) -> bool:
@@ -77,7 +87,7 @@ def _is_message(value: Json) -> bool:
 
 def _holder(value: Json) -> tuple[str, ...]:
     """Where the object with the messages stands."""
-    return next((path for path in _HOLDERS if isinstance(_at(value, (*path, "messages")), list)), ())
+    return next((path for path in _HOLDERS if _at(value, (*path, "messages")) is not None), ())
 
 
 def _at(value: Json, path: tuple[str, ...]) -> Json:
@@ -87,7 +97,7 @@ def _at(value: Json, path: tuple[str, ...]) -> Json:
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
-    return {entry.name: "cut" for entry in delivery.entries if _kind(delivery.peek(entry))}
+    return {entry.name: "cut" for entry in delivery.entries if _kind(entry)}
 
 
 def sidecars(delivery: Delivery) -> Json:
@@ -115,37 +125,46 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place]:
 
 
 def _messages(value: Json) -> list[Json]:
-    items = _at(value, (*_holder(value), "messages"))
-    return items if isinstance(items, list) else []
+    held = _at(value, (*_holder(value), "messages"))
+    return list(held.values()) if isinstance(held, dict) else held if isinstance(held, list) else []
 
 
 def _identify(slice: Slice) -> Identity:
-    """The chat's id; a page of messages without it is known by the message at the top of its graph."""
+    """The chat's id; a page of messages without it is known by the message at the top of its graph, and without any ids by all that
+    no erasure changes."""
     value = loaded(slice).value
     holder, items = _at(value, _holder(value)), [item for item in _messages(value) if isinstance(item, dict)]
     ids = (_at(holder, ("chat", "id")), *(held.get(key) for held in (holder, *items) for key in _CHAT_IDS))
-    id = next((id for id in ids if isinstance(id, str) and id), None)
-    return Identity(id, (top,) if id is None and (top := _top(items)) else ())
+    id = next((id for id in map(id_of, ids) if id), None)
+    if id or not items:
+        return Identity(id)
+    path = (*_holder(value), "messages")
+    return Identity(None, (top,) if (top := _top(items)) else (kept(slice, _nodes(value)), beginnings(slice.data, *path)))
 
 
 def _top(items: list[dict[str, Json]]) -> str:
     """The id of the first message. Its children name it, so that it is known even after it was erased."""
-    ids = {item.get("id") for item in items if isinstance(item.get("id"), str)}
-    tops = [(str(item.get("createTime")), parent or item.get("id")) for item in items if (parent := _parent(item)) not in ids]
-    return min(((time, id) for time, id in tops if isinstance(id, str)), default=("", ""))[1]
+    ids = {id_of(item.get("id")) for item in items}
+    tops = [
+        (str(item.get("createTime")), parent or id_of(item.get("id"))) for item in items if (parent := _parent(item)) not in ids
+    ]
+    return min(((time, id) for time, id in tops if id), default=("", ""))[1]
 
 
 def _parent(item: dict[str, Json]) -> str | None:
-    parent = item.get("parentId")
-    return parent if isinstance(parent, str) and parent not in ("", _NO_PARENT) else None
+    parent = id_of(item.get("parentId"))
+    return parent if parent != _NO_PARENT else None
 
 
 def _nodes(value: Json) -> list[Node]:
-    items = _messages(value)
-    linked = any(isinstance(item, dict) and "parentId" in item for item in items)
-    nodes = list_nodes(items, *_holder(value), "messages", id="id", parent=_parent if linked else None)
-    # The newest message may come first: where the graph is given, siblings are ranked by their times.
-    return [node._replace(order=0) for node in nodes] if linked else nodes
+    holder, linked = _holder(value), any(isinstance(item, dict) and "parentId" in item for item in _messages(value))
+    nodes = list_nodes(_at(value, (*holder, "messages")), *holder, "messages", id="id", parent=_parent if linked else None)
+    # The newest message may come first: where the graph is given, siblings are ranked by their times, if they say them.
+    return [node._replace(order=0) if linked and _is_dated(node.value) else node for node in nodes]
+
+
+def _is_dated(item: Json) -> bool:
+    return isinstance(item, dict) and rfc3339(item.get("createTime")).us is not None
 
 
 def _head(fields: Fields, desk: Desk) -> Head:
@@ -164,18 +183,19 @@ def _head(fields: Fields, desk: Desk) -> Head:
 def _drop_chat(fields: Fields, desk: Desk, *keys: str) -> None:
     """Leave out the chat's id where it is the conversation's."""
     for key in keys:
-        id = fields.left.get(key)
-        if isinstance(id, str) and make_id("c", NAME, id) == desk.conversation:
+        id = id_of(fields.left.get(key))
+        if id and make_id("c", NAME, id) == desk.conversation:
             del fields.left[key]
 
 
 def _message(fields: Fields, desk: Desk) -> Draft:
-    own = fields.identifier("id")
+    own = desk.node.id
+    fields.drop_id("id", own)
     if fields.left.get("parentId") != _NO_PARENT:
         fields.identifier("parentId")
     fields.drop("parentId", "")
     _drop_chat(fields, desk, *_CHAT_IDS)
-    parts = [part for block in fields.items("blocks") for part in _block(block, own, desk)]
+    parts = [part for block in fields.several("blocks") for part in _block(block, own, desk)]
     return Draft(role_of(fields.text("role"), WORDS), fields.time("createTime"), parts, updated=fields.updated("updateTime"))
 
 

@@ -1,8 +1,9 @@
 """Qwen Chat: `qwen-chat-export-<time>.json` of chat.qwen.ai, for all chats {"success", "request_id", "data": [chat]}, for one chat
 the bare array; and the answer of its web API, whose `data` is one chat.
 
-A chat descends from Open WebUI's: `chat.history.messages` is the whole tree, `chat.messages` the shown path once more. An answer's
-`content` is empty: its words stand in `content_list`, cut into phases (think, thinking_summary, web_search, answer, …).
+A chat descends from Open WebUI's: `chat.history.messages` is the whole tree, `chat.messages` the shown path once more; a message
+that stands there alone is read there. An answer's `content` is empty: its words stand in `content_list`, cut into phases (think,
+thinking_summary, web_search, answer, …).
 
 Shapes: formats.md 6; the reference export of mrdhnto/qwen-to-lm-studio-conversation; the phases that clients of the web API read.
 """
@@ -13,17 +14,18 @@ from collections.abc import Iterator, Set
 from dataclasses import replace
 
 from souviens.canon import make_id
-from souviens.delivery import Delivery, Entry, Peek, peek
+from souviens.delivery import Delivery, Entry, peek
 from souviens.formats import Guide, Place
 from souviens.formats._content import MEDIA, content_parts
-from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, role_of
-from souviens.formats._fields import Fields, name_type
+from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, kept, list_nodes, loaded, role_of
+from souviens.formats._document import BESIDE, is_any, read_beside, with_beside
+from souviens.formats._fields import Fields, id_of, name_type
 from souviens.jsonspan import Flaws, Glue, Slice, cut_elements
 from souviens.records import Head, Json, Opaque, Part, Reading, Reasoning, Text, ToolCall, ToolResult, Topic, Treatment
 
 NAME = "qwen"
 TITLE = "Qwen Chat export"
-READER = 1
+READER = 2
 SUPPORT = "real"
 WORDS = {"answer": "text", "think": "reasoning", "thinking_summary": "reasoning"}
 GUIDE = Guide(
@@ -33,6 +35,7 @@ GUIDE = Guide(
 # What Open WebUI's own chats and messages never have.
 _MARKS = {"content_list", "feature_config", "chat_type", "sub_chat_type", "fid", "currentResponseIds"}
 _TREE, _COPIES = ("chat", "history", "messages"), ("chat", "messages")
+_WRAPPER = frozenset({"success", "request_id"})
 _KNOWN_HEAD = frozenset({
     "user_id", "chat", "meta", "share_id", "archived", "pinned", "folder_id", "project_id", "chat_type", "currentId",
     "currentResponseIds", "models",
@@ -50,27 +53,41 @@ _KNOWN_MESSAGE = frozenset({
 
 def identify(delivery: Delivery) -> str | None:
     """ "export": chats in the wrapper. "chats": bare ones, told from Open WebUI's by what only Qwen's have."""
-    kinds = {_kind(delivery.peek(entry)) for entry in delivery.entries}
+    kinds = {_kind(entry) for entry in delivery.entries}
     return next((shape for shape in ("export", "chats") if shape in kinds), None)
 
 
-def _kind(seen: Peek) -> str:
-    if seen.look == "object" and ("success" in seen.first or "request_id" in seen.first):
+def _kind(entry: Entry) -> str:
+    seen = peek(entry)
+    if seen.look in ("object", "lines") and ("success" in seen.first or "request_id" in seen.first):
         data = seen.first.get("data")
-        return "export" if any(map(_is_chat, data if isinstance(data, list) else [data])) else ""
-    chats = seen.sample if seen.look == "array" else [seen.sample] if seen.look == "object" else []
-    return "chats" if any(_is_chat(chat) and _is_marked(chat) for chat in chats or ()) else ""
+        return "export" if is_any(entry, data if isinstance(data, list) else [data], _is_chat, "data") else ""
+    if seen.look not in ("array", "object", "lines"):
+        return ""
+    chats = seen.sample if isinstance(seen.sample, list) else [seen.sample]
+    return "chats" if is_any(entry, chats, _is_marked) else ""
 
 
-def _is_chat(value: Json) -> bool:
-    chat = value.get("chat") if isinstance(value, dict) else None
-    return isinstance(chat, dict) and (isinstance(chat.get("history"), dict) or isinstance(chat.get("messages"), list))
+def _is_chat(value: Json) -> bool | None:
+    """Whether it holds messages as Open WebUI's chats do; None for what says nothing of it."""
+    if not isinstance(value, dict) or not value:
+        return None
+    chat = value.get("chat")
+    if not isinstance(chat, dict):
+        return None if "chat" in value else False
+    return any(isinstance(_at(value, path), (dict, list)) for path in (_TREE[:2], _COPIES))
 
 
-def _is_marked(value: dict[str, Json]) -> bool:
+def _is_marked(value: Json) -> bool | None:
+    """Whether it is a chat with something that Open WebUI's own do not have."""
+    chat = _is_chat(value)
+    return any(isinstance(item, dict) and bool(_MARKS & item.keys()) for item in (value, *_held(value))) if chat else chat
+
+
+def _held(value: Json) -> list[Json]:
+    """The messages of a chat, wherever they stand."""
     messages = _at(value, _TREE) or _at(value, _COPIES)
-    held = messages.values() if isinstance(messages, dict) else messages if isinstance(messages, list) else ()
-    return any(isinstance(item, dict) and bool(_MARKS & item.keys()) for item in (value, *held))
+    return list(messages.values()) if isinstance(messages, dict) else messages if isinstance(messages, list) else []
 
 
 def _at(value: Json, path: tuple[str, ...]) -> Json:
@@ -80,7 +97,7 @@ def _at(value: Json, path: tuple[str, ...]) -> Json:
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
-    return {entry.name: "cut" for entry in delivery.entries if _kind(delivery.peek(entry))}
+    return {entry.name: "cut" for entry in delivery.entries if _kind(entry)}
 
 
 def sidecars(delivery: Delivery) -> Json:
@@ -88,44 +105,56 @@ def sidecars(delivery: Delivery) -> Json:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    keys = ("data",) if _kind(peek(entry)) == "export" else ()
+    keys = ("data",) if _kind(entry) == "export" else ()
     with entry.open() as stream:
-        yield from cut_elements(stream, path=entry.name, kind="conversation", keys=keys)
+        pieces = cut_elements(stream, path=entry.name, kind="conversation", keys=keys)
+        yield from with_beside(pieces, entry.name, {"data": "conversation"}, _WRAPPER) if keys else pieces
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    return _DIALOGUE.read(_without_copies(loaded(slice)), sidecars)
+    return read_beside(slice) if slice.kind == BESIDE else _DIALOGUE.read(_without_copies(loaded(slice)), sidecars)
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
-    return _DIALOGUE.locations(slice)
+    return {} if slice.kind == BESIDE else _DIALOGUE.locations(slice)
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
     """The shown path repeats its messages."""
+    if slice.kind == BESIDE:
+        return []
     slice = loaded(slice)
-    erased = {path[-1] for id, path in locations(slice).items() if id in ids and path[:-1] == _TREE}
-    copies = _at(slice.value, _COPIES)
+    erased = {node.id for id, node in zip(_DIALOGUE.ids(slice), _nodes(slice.value), strict=True) if id in ids} if ids else set()
+    listed = _at(slice.value, _COPIES)
     return [
         Place((*_COPIES, place))
-        for place, copy in enumerate(copies if isinstance(copies, list) else ())
-        if isinstance(copy, dict) and copy.get("id") in erased
+        for place, item in _members(listed)
+        if isinstance(item, dict) and (id := id_of(item.get("id"))) is not None and id in erased
     ]
 
 
+def _members(held: Json) -> list[tuple[str | int, Json]]:
+    """What stands in a container, with its places."""
+    return list(held.items()) if isinstance(held, dict) else list(enumerate(held)) if isinstance(held, list) else []
+
+
+def _tree(value: Json) -> dict[str, Json]:
+    """The messages of the tree that can be read there, by their ids."""
+    nodes = list_nodes(_at(value, _TREE), *_TREE, id="id", keyed=True)
+    return {node.id: node.value for node in nodes if node.id and isinstance(node.value, dict)}
+
+
 def _without_copies(slice: Slice) -> Slice:
-    """The slice without what `chat.messages` repeats of the tree: of a copy stays what it says otherwise."""
-    tree, copies = _at(slice.value, _TREE), _at(slice.value, _COPIES)
-    if not isinstance(tree, dict) or not tree or not isinstance(copies, list):
+    """The slice without what `chat.messages` repeats of the tree: of a copy stays what it says otherwise, and null in the place of
+    one that says nothing else."""
+    tree, copies = _tree(slice.value), _at(slice.value, _COPIES)
+    if not tree or not isinstance(copies, list):
         return slice
-    left = [(place, rest) for place, copy in enumerate(copies) if (rest := _news(copy, tree)) is not None]
-    gone = tuple(f"chat.messages[{place}]" for place in range(len(copies)) if place not in dict(left))
-    chat = {key: held for key, held in slice.value["chat"].items() if key != "messages"}
-    if left:
-        chat["messages"] = [rest for _, rest in left]
+    left = [_news(copy, tree) for copy in copies]
+    gone = tuple(f"chat.messages[{place}]" for place, rest in enumerate(left) if rest is None)
     flaws = slice.flaws or Flaws()
     flaws = replace(
         flaws,
@@ -133,37 +162,55 @@ def _without_copies(slice: Slice) -> Slice:
         unreal=[path for path in flaws.unreal if not path.startswith(gone)],
         bad_utf8=[path for path in flaws.bad_utf8 if not path.startswith(gone)],
     )
-    return replace(slice, value={**slice.value, "chat": chat}, flaws=flaws)
+    return replace(slice, value={**slice.value, "chat": {**slice.value["chat"], "messages": left}}, flaws=flaws)
 
 
 def _news(copy: Json, tree: dict[str, Json]) -> Json:
     """What a copy says that its original in the tree does not; None for nothing."""
-    id = copy.get("id") if isinstance(copy, dict) else None
-    original = tree.get(id) if isinstance(id, str) else None
-    if not isinstance(original, dict):
+    id = id_of(copy.get("id")) if isinstance(copy, dict) else None
+    original = tree.get(id) if id else None
+    if original is None:
         return copy
     news = {key: held for key, held in copy.items() if key not in original or original[key] != held}
-    return {"id": id, **news} if news else None
+    return {"id": copy["id"], **news} if news else None
 
 
 def _identify(slice: Slice) -> Identity:
-    value = loaded(slice).value
-    words = [str(value[key]) for key in ("title", "created_at") if isinstance(value.get(key), (str, int)) and value[key]]
-    return Identity(value["id"] if isinstance(value.get("id"), str) else None, tuple(words))
+    """The provider's id; without one the title and when it began, and if it does not say that, all that no erasure changes."""
+    slice = loaded(slice)
+    value, chat = slice.value, slice.value.get("chat")
+    title, began = (
+        [str(value[key])] if isinstance(value.get(key), (str, int)) and value[key] else [] for key in ("title", "created_at")
+    )
+    id = id_of(value.get("id"))
+    if id or began:
+        return Identity(id, (*title, *began))
+    shown = {"chat": {key: held for key, held in chat.items() if key != "messages"}} if isinstance(chat, dict) else {}
+    return Identity(None, (*title, kept(replace(slice, value={**value, **shown}), _nodes(value))))
 
 
 def _nodes(value: Json) -> list[Node]:
-    tree = _at(value, _TREE)
-    if isinstance(tree, dict) and tree:
-        return [Node((*_TREE, key), item, key, _parent(item)) for key, item in tree.items()]
-    listed = _at(value, _COPIES)
-    named = isinstance(listed, list) and any(isinstance(item, dict) and "parentId" in item for item in listed)
-    return list_nodes(listed, *_COPIES, id="id", parent=_parent if named else lambda item: PREVIOUS)
+    """The messages of the tree, then those that only the list has. In the place of a chat or a history that is none stands one
+    that cannot be read."""
+    odd = [path for path in (_TREE[:1], _TREE[:2]) if _at(value, path) and not isinstance(_at(value, path), dict)]
+    if odd == [_TREE[:1]]:
+        return [Node(odd[0], _at(value, odd[0]))]
+    tree, shown, known = _at(value, _TREE), _at(value, _COPIES), _tree(value)
+    linked = any(isinstance(item, dict) and "parentId" in item for held in (tree, shown) for _, item in _members(held))
+    parent = _parent if linked else lambda item: PREVIOUS
+    nodes = [Node(path, _at(value, path)) for path in odd] or list_nodes(tree, *_TREE, id="id", parent=parent, keyed=True)
+    shown_nodes = list_nodes(shown, *_COPIES, id="id", parent=parent)
+    if not nodes:
+        return shown_nodes
+    behind = [node._replace(order=len(nodes) + place) for place, node in enumerate(shown_nodes)]
+    listed = [node for node in behind if not node.id or node.id not in known]
+    # Of one that the tree names without its words, the words are here.
+    instead = {node.id for node in listed if node.id and isinstance(node.value, dict)}
+    return [*(node for node in nodes if not (node.value is None and node.id in instead)), *listed]
 
 
-def _parent(item: Json) -> str | None:
-    parent = item.get("parentId") if isinstance(item, dict) else None
-    return parent if isinstance(parent, str) and parent else None
+def _parent(item: dict[str, Json]) -> str | None:
+    return id_of(item.get("parentId"))
 
 
 def _head(fields: Fields, desk: Desk) -> Head:
@@ -171,11 +218,15 @@ def _head(fields: Fields, desk: Desk) -> Head:
     chat = fields.inner("chat")
     history = chat.inner("history") if chat else None
     tips = (held.left.get("currentId") for held in (history, fields) if held is not None)
-    tip = next((tip for tip in tips if isinstance(tip, str) and tip), None)
+    tip = next((id for id in map(id_of, tips) if id), None)
     project = fields.optional("project_id")
     if project:
         desk.topics.append(Topic(make_id("t", NAME, project), "project", provider=NAME, provider_id=project))
     if chat:
+        copies = chat.left.get("messages")
+        if isinstance(copies, list) and None in copies:  # what the tree says, too
+            chat.left["messages"] = [copy for copy in copies if copy is not None]
+            chat.tidy("messages")
         chat.rest(_KNOWN_CHAT, "chat", desk.unknown)
     return Head(
         fields.text("title"),
@@ -187,19 +238,20 @@ def _head(fields: Fields, desk: Desk) -> Head:
 
 
 def _message(fields: Fields, desk: Desk) -> Draft:
-    own = fields.identifier("id")
+    own = desk.node.id
+    for key in ("id", "fid"):
+        fields.drop_id(key, own)
     fields.identifier("parentId")
-    fields.drop("fid", own)
-    if desk.path == ".".join(_TREE):  # in a list, an erased child would leave no id behind
+    if isinstance(desk.node.path[-1], str):  # in a list, an erased child would leave no id behind
         desk.drop_children(fields, "childrenIds", own)
     time, model, role = fields.epoch("timestamp"), fields.optional("model"), role_of(fields.text("role"), WORDS)
     parts: list[Part] = [Reasoning(thought)] if (thought := fields.text("reasoning_content")) else []
-    parts += [part for item in fields.items("content_list") for part in _phase(item, own, desk)]
+    parts += [part for item in fields.several("content_list") for part in _phase(item, own, desk)]
     said = [part.text for part in parts if isinstance(part, Text)]
     fields.drop("content", "", *said)
     if not said or fields.left.get("content") != "".join(said):
         parts += content_parts(fields.left.pop("content", None), desk, f"{desk.path}.content")
-    parts += [_file(item, desk) for item in fields.items("files")]
+    parts += [_file(item, desk) for item in fields.several("files")]
     return Draft(role, time, parts, model=model)
 
 

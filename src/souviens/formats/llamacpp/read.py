@@ -169,7 +169,7 @@ def _nodes(value: Json) -> list[Node]:
         id, parent, children = _id(message.get("id")), _id(message.get("parent")), message.get("children")
         above = None if parent in _NO_PARENT else parent
         nodes.append(Node((key, place), item, id, above if linked else PREVIOUS))
-        named += [child for child in children if isinstance(child, str)] if isinstance(children, list) else []
+        named += [id for id in map(_id, children) if id] if isinstance(children, list) else []
     return name_holes(nodes, named)
 
 

@@ -26,7 +26,7 @@ from souviens.rowstore import document, opened
 
 NAME = "llm"
 TITLE = "llm logs database"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 GUIDE = Guide(
     get=("Run: llm logs path", "Add the file it names: logs.db"),

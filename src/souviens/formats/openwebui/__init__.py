@@ -25,7 +25,7 @@ from souviens.records import Json, Reading
 
 NAME = "openwebui"
 TITLE = "Open WebUI chats"
-READER = 3
+READER = 4
 SUPPORT = "samples"
 WORDS = {
     "message": "text",
