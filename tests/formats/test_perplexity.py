@@ -13,7 +13,7 @@ from souviens.formats._carving import AGAIN
 from souviens.jsonspan import Slice, load
 from souviens.port.erasing import erase
 from souviens.port.intake import take_in
-from souviens.records import Citation, Conversation, Json, Reading, Text, spoken
+from souviens.records import Citation, Conversation, Json, Opaque, Reading, Text, spoken
 from souviens.vault import Vault
 from tests.golden import FIXTURES, readings
 from tests.port.given import records, write
@@ -228,3 +228,8 @@ def test_an_account_inside_an_array_is_not_taken_for_an_empty_one(tmp_path: Path
     account = {"conversations": [{"context_uuid": "c", "entries": [{"query": "a", "answer": "b"}]}]}
     with open_delivery(write(tmp_path / "x.json", [account])) as delivery:
         assert perplexity.identify(delivery) is None
+
+
+def test_a_question_and_an_answer_that_are_no_strings_are_parts() -> None:
+    found = official({"query": ["a list"], "answer": {"an": "object"}})
+    assert [m.parts for m in found.messages] == [(Opaque("query", ["a list"]),), (Opaque("answer", {"an": "object"}),)]

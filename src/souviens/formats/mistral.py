@@ -230,7 +230,7 @@ def _message(fields: Fields, desk: Desk) -> Draft:
     chat = identifier(fields.left.get("chatId"))
     if chat and make_id("c", NAME, chat) == desk.conversation:
         del fields.left["chatId"]
-    version = _version(fields.left)
+    version = _version(fields.left) if identifier(fields.left.get("id")) else 0
     if not version:
         fields.identifier("id")
     fields.drop("version", version)  # its rank among its siblings says it

@@ -5,8 +5,8 @@
     {entries: [{query_str, blocks}], thread_metadata} one thread, as the web API gives it; older answers are JSON in `text`
 
 A turn holds a question and its answer. They are two messages, so that each can be erased by itself: what a turn says beside them is
-kept with the answer, or with the question while there is no answer. A turn without either, such as a question that failed, is no
-message, and what it says stays with the thread.
+kept with the answer, or with the question while there is no answer. A turn without either is one message without a role if it says
+anything beside its ids and times; they alone, which an erasure leaves as well, stay with the thread.
 
 A thread that says no id is known by the id of its first turn, or by its title and all that is said in it.
 
@@ -53,11 +53,13 @@ _QUESTIONS, _ANSWERS = ("query", "query_str"), ("answer", "blocks", "text")
 _OF_BOTH = frozenset({*_UUIDS, *_TIMES, *_UPDATED, *_CONTEXTS})
 _OF_QUESTION = frozenset({*_QUESTIONS, "attachments"})
 _SOURCES = ("sources", "citations", "web_results", "sources_list")
-_KNOWN_HEAD = frozenset({"metadata", "thread_metadata", "mode", "status", "has_next_page", "next_cursor", "collection_uuid"})
+_KNOWN_HEAD = frozenset({
+    *_IDS, "metadata", "thread_metadata", "mode", "status", "has_next_page", "next_cursor", "collection_uuid",
+})  # fmt: skip
 _KNOWN_MESSAGE = frozenset({
-    *_OF_BOTH, *_SOURCES, *_ANSWERS, "label", "query_status", "mode", "index", "language", "related_queries", "related_query_items",
-    "thread_title", "display_model", "user_selected_model", "frontend_uuid", "status", "search_focus", "query_source",
-    "author_username", "collection_info",
+    *_OF_BOTH, *_SOURCES, *_QUESTIONS, *_ANSWERS, "label", "query_status", "mode", "index", "language", "related_queries",
+    "related_query_items", "thread_title", "display_model", "user_selected_model", "frontend_uuid", "status", "search_focus",
+    "query_source", "author_username", "collection_info",
 })  # fmt: skip
 
 
@@ -324,7 +326,7 @@ def _message(fields: Fields, desk: Desk) -> Draft:
     updated = fields.updated(next((key for key in _UPDATED if key in fields.left), ""))
     question, answer = _held(fields.left, _QUESTIONS), _held(fields.left, _ANSWERS)
     if question or not answer:
-        parts: list[Part] = [Text(words)] if question and (words := fields.text(question)) else []
+        parts: list[Part] = _words(question, fields) if question else []
         parts += [_attached(item, desk) for item in fields.items("attachments")]
         return Draft("user" if question else "", time, parts, updated=updated)
     model = fields.optional("model", "display_model", "user_selected_model")
@@ -342,11 +344,17 @@ def _attached(value: Json, desk: Desk) -> Part:
     return desk.attach(pointer, name=inner.text("name", "file_name"), extra=inner.left)
 
 
+def _words(key: str, fields: Fields) -> list[Part]:
+    """What a field says that ought to be a string."""
+    words = fields.text(key)
+    return [Text(words)] if words else [Opaque(key, fields.left.pop(key))] if key in fields.left else []
+
+
 def _answer(key: str, fields: Fields, desk: Desk) -> list[Part]:
-    if key == "answer":
-        return [Text(words)] if (words := fields.text(key)) else []
     if key == "text":
         return _steps(fields.left.get(key))
+    if key == "answer" or not isinstance(fields.left[key], list):
+        return _words(key, fields)
     parts: list[Part] = []
     for block in fields.items(key):
         parts += _block(block, {part.text for part in parts if isinstance(part, Text)}, desk)
