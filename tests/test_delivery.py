@@ -371,6 +371,21 @@ def test_describe_one_file(tmp_path: Path, data: bytes, word: str) -> None:
         assert delivery.describe() == f"file of 1 file: thing ({word})"
 
 
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("Unterhaltung;Zeit;Autor\r\nT;2025;Ich\r\n", "a table with Unterhaltung, Zeit, Autor"),
+        ("T,2025-01-01,Me\n", "text"),
+        ("I said so, and she laughed.\n", "text"),
+    ],
+)
+def test_describe_names_the_columns_of_a_table_and_no_row(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    with open_delivery(path) as delivery:
+        assert delivery.describe() == f"file of 1 file: x.csv ({word})"
+
+
 def test_describe_says_why_something_was_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, make_zip([("conversations.json", b"[" + b" " * (4 << 20) + b"]")]))
     with open_delivery(path) as delivery:

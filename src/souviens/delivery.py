@@ -215,7 +215,21 @@ def _describe(entry: Entry) -> str:
         return "HTML"
     # A character cut by the end of the head is no sign of a binary file.
     text = head.decode("utf-8", "ignore")
-    return "binary" if b"\0" in head or len(text.encode()) < len(head) - 3 else "text"
+    if b"\0" in head or len(text.encode()) < len(head) - 3:
+        return "binary"
+    names = _columns(text) if entry.name.lower().endswith((".csv", ".tsv")) else []
+    return f"a table with {', '.join(names[:8])}{', …' * (len(names) > 8)}" if names else "text"
+
+
+def _columns(text: str) -> list[str]:
+    """The columns that the first line of a table names; none if it may be a row: there are figures in it, or sentences."""
+    lines = text.removeprefix("\ufeff").splitlines()[:2]
+    if not lines:
+        return []
+    between = max(",;\t", key=lines[0].count)
+    names = [name.strip().strip('"').strip() for name in lines[0].split(between)]
+    are_names = all(len(name) <= 30 and name.count(" ") < 4 and not any(map(str.isdigit, name)) for name in names)
+    return names if len(names) > 1 and are_names and not any(mark in lines[0] for mark in ".!?") else []
 
 
 def _unreadable(entry: Entry) -> str:

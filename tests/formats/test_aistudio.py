@@ -10,6 +10,7 @@ import pytest
 from souviens.delivery import open_delivery
 from souviens.formats import aistudio
 from souviens.jsonspan import Slice, load
+from souviens.port.erasing import erase
 from souviens.port.intake import take_in
 from souviens.records import Conversation, File, Json, Message, Opaque, Reasoning, Text, ToolCall, ToolResult, Uri, spoken
 from souviens.vault import Vault
@@ -125,3 +126,44 @@ def test_unsent_input_is_kept_and_is_no_message() -> None:
 
 def test_two_prompts_without_a_name_are_two_conversations() -> None:
     assert conversation({"role": "user", "text": "one"}).id != conversation({"role": "user", "text": "two!"}).id
+
+
+def prompt(*texts: str, **fields: Json) -> Json:
+    chunks = [{"text": text, "role": ("user", "model")[place % 2]} for place, text in enumerate(texts)]
+    return {"runSettings": {"model": "m"}, "chunkedPrompt": {"chunks": chunks}, **fields}
+
+
+def folder_of(path: Path, **documents: Json) -> Path:
+    path.mkdir(exist_ok=True)
+    for name, value in documents.items():
+        (path / name).write_text(json.dumps(value))
+    return path
+
+
+def test_prompts_of_one_layout_are_two_and_an_erasure_leaves_their_ids(vault: Vault, tmp_path: Path) -> None:
+    documents = {"One": prompt("Tell me of cats", "Sure."), "Two": prompt("Tell me of dogs", "Sure.")}
+    receipt = take_in(vault, folder_of(tmp_path / "a", **documents))
+    assert (receipt.new.conversations, receipt.new.messages) == (2, 4)
+    ids = {id for _, _, id in vault.store.live()}
+    with open_delivery(tmp_path / "a") as delivery:
+        first = next(r.conversations[0] for _, r in readings(aistudio, delivery))
+    erase(vault, [first.messages[0].id])
+    assert {id for _, _, id in vault.store.live()} == ids
+    again = take_in(vault, folder_of(tmp_path / "b", Other=documents["Two"], More=prompt("x")))
+    assert (again.unchanged.conversations, again.unchanged.messages, again.new.conversations) == (1, 2, 1)
+
+
+def test_settings_and_branches_that_come_later_make_no_other_prompt() -> None:
+    old, new = {"role": "user", "text": "x"}, {"role": "user", "text": "x", "branchChildren": [{"promptId": "p"}]}
+    assert conversation(old).id == conversation(new, runSettings={"model": "another"}).id
+
+
+def test_a_prompt_of_an_older_kind_is_named(vault: Vault, tmp_path: Path) -> None:
+    older = {f"{kind}": {"runSettings": {"model": "m"}, kind: {"x": "OLD"}} for kind in ("textPrompt", "freeformPrompt")}
+    receipt = take_in(vault, folder_of(tmp_path / "a", Chat=prompt("hello"), **older))
+    assert receipt.new.conversations == 1
+    assert [(p.path, "(" + p.path + ")" in p.reason) for p in receipt.refused] == [("freeformPrompt", True), ("textPrompt", True)]
+
+
+def test_a_number_is_an_id_as_well(tmp_path: Path) -> None:
+    assert conversation(id=12).provider_id == "12" and conversation(id=12).id == conversation(id="12").id

@@ -217,3 +217,35 @@ def test_anythingllm_shapes_of_datasets_are_its_own_only_with_a_sign(tmp_path: P
 def test_anythingllm_other_tables_are_not_its_exports(tmp_path: Path) -> None:
     assert shape(tmp_path / "x.csv", "id,workspace,prompt,response,sent_at,username\n1,a,b,c,d,e\n") == "csv"
     assert shape(tmp_path / "y.csv", "id,prompt,response,sent_at\n1,a,b,c\n") is None
+
+
+# --- what is told apart -----------------------------------------------------------------------------------------------
+
+
+def test_anythingllm_workspaces_and_examples_of_one_layout_are_two(vault: Vault, tmp_path: Path) -> None:
+    def line(asked: str, answer: str) -> str:
+        said = (("system", "Be kind."), ("user", asked), ("assistant", answer))
+        return json.dumps({"messages": [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in said]})
+
+    lines = [line("cats", "purr"), line("dogs", "woof")]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    assert len(stored(vault, tmp_path / "a.jsonl")) == 2
+    (tmp_path / "b.jsonl").write_text("\n".join(lines[::-1]))
+    assert take_in(vault, tmp_path / "b.jsonl").new.conversations == 0
+    rows = [{"instruction": "Be kind.", "input": asked, "output": "So."} for asked in ("cats", "dogs", "cats")]
+    (tmp_path / "c.json").write_text(json.dumps(rows))
+    receipt = take_in(vault, tmp_path / "c.json")
+    assert receipt.new.conversations == 2
+    assert [p.where for p in receipt.refused] == ["[2]"]
+
+
+def test_anythingllm_rows_without_ids_of_one_second_are_two(vault: Vault, tmp_path: Path) -> None:
+    rows = [{"id": None, "workspace": "w", "prompt": p, "response": "So.", "sent_at": 1735689600000} for p in ("cats", "dogs")]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    (talk,) = stored(vault, tmp_path / "a.json")
+    assert [len(talk.messages), len(talk.older)] == [4, 0]
+    erase(vault, [talk.messages[0].id])
+    ((_, _, id),) = vault.store.live()
+    left = vault.store.get("conversation", id)
+    assert left is not None and isinstance(left[1], Conversation)
+    assert {m.id for m in left[1].messages} == {m.id for m in talk.messages[1:]}

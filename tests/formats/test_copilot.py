@@ -10,9 +10,11 @@ from souviens import formats
 from souviens.canon import utc
 from souviens.delivery import open_delivery
 from souviens.formats import copilot
+from souviens.port.checking import rebuild
 from souviens.port.erasing import erase
 from souviens.port.giving import give_back
 from souviens.port.intake import take_in
+from souviens.port.receipts import SourceReceipt
 from souviens.records import Conversation, Reading, spoken
 from souviens.vault import Vault
 from tests.golden import FIXTURES, readings
@@ -150,3 +152,86 @@ def test_erasing_blanks_the_row_and_moves_no_other(vault: Vault, tmp_path: Path)
     data = back.read_bytes() if back.is_file() else next(back.rglob("*.csv")).read_bytes()
     assert b"two" not in data and b"first" not in data and b"middle" in data
     assert len(data) == len((HEADER + "\r\n".join(rows)).encode())
+
+
+# --- what is told apart -----------------------------------------------------------------------------------------------
+
+PROMPTS = "Timestamp,ClientApp,Prompt\r\n"
+CHATS = "CreatedAt,MessageContent,Author,ChatName\r\n"
+
+
+def taken(vault: Vault, path: Path, text: str) -> SourceReceipt:
+    return take_in(vault, write(path, text.encode()))
+
+
+def test_prompts_of_one_second_app_and_length_are_two(vault: Vault, tmp_path: Path) -> None:
+    rows = [f"3/1/2025 10:00:00 AM,Copilot,{word}\r\n" for word in ("cats", "dogs", "cats")]
+    receipt = taken(vault, tmp_path / "1.csv", PROMPTS + "".join(rows))
+    assert (receipt.new.conversations, receipt.new.messages) == (2, 2)
+    assert [(p.kind, p.where) for p in receipt.refused] == [("conversation", "[2]")]
+    assert give_back(vault, receipt.id, tmp_path / "back").identical
+    newer = "3/2/2025 10:00:00 AM,Copilot,cows\r\n"
+    again = taken(vault, tmp_path / "2.csv", PROMPTS + newer + rows[1] + rows[0])
+    assert (again.new.conversations, again.unchanged.conversations) == (1, 2)
+
+
+def test_chats_of_one_title_and_second_are_two_by_their_first_words(tmp_path: Path) -> None:
+    rows = [f"{title},2026-01-01T10:00:00,Human,{text}" for title, text in (("New", "cats"), ("Other", "x"), ("New", "dogs"))]
+    assert len({found.id for found in history(tmp_path, *rows)}) == 3
+
+
+def test_an_erased_oldest_row_leaves_the_id(vault: Vault, tmp_path: Path) -> None:
+    text = HEADER + "t,2026-01-01T10:00:00,AI,a\r\nt,2026-01-01T10:00:00,Human,q\r\n"
+    receipt = taken(vault, tmp_path / "1.csv", text)
+    ((_, _, id),) = vault.store.live()
+    (whole,) = read(tmp_path / "1.csv")[0].conversations
+    erase(vault, [whole.messages[0].id])
+    assert [id for _, _, id in vault.store.live()] == [id]
+    newer = taken(vault, tmp_path / "2.csv", text.replace(HEADER, HEADER + "t,2026-01-02T10:00:00,AI,b\r\n"))
+    assert (receipt.new.conversations, newer.new.conversations, newer.new.messages) == (1, 0, 1)
+
+
+# --- columns ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Conversation, Time, Author, Message\r\n"T", "2025-03-01T10:00:01", "Human", "hi, there"\r\n',
+        'Conversation;Time;Author;Message\r\nT;2025-03-01T10:00:01;Human;"hi, there"\r\n',
+        "Conversation\tTime\tAuthor\tMessage\r\nT\t2025-03-01T10:00:01\tHuman\thi, there\r\n",
+        'Message,Author,Time,Conversation\r\n"hi, there",Human,2025-03-01T10:00:01,T\r\n',
+        'conversation,TIME,"author",message\r\nT,2025-03-01T10:00:01,Human,"hi, there"\r\n',
+    ],
+)
+def test_columns_are_known_by_their_names(vault: Vault, tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "x.csv", text.encode())
+    (found,) = read(path)[0].conversations
+    assert (found.head.title, found.messages[0].role, spoken(found.messages[0])) == ("T", "user", "hi, there")
+    assert utc(found.messages[0].time.us) == "2025-03-01T10:00:01Z"
+    usual = history(tmp_path, 'T,2025-03-01T10:00:01,Human,"hi, there"')
+    assert found.id == usual[0].id
+    receipt = take_in(vault, path)
+    rebuild(vault, records=True)
+    assert not receipt.refused and give_back(vault, receipt.id, tmp_path / "back").identical
+    assert [id for _, _, id in vault.store.live()] == [found.id]
+
+
+def test_other_columns_beside_them_are_kept(tmp_path: Path) -> None:
+    (found,) = history(tmp_path, "7,T,2025-03-01T10:00:01,Human,hi", header="Id,Conversation,Time,Author,Message\r\n")
+    assert found.messages[0].extra == {"Id": "7"} and found.head.title == "T"
+
+
+# --- authors ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_author_of_spaces_is_no_erasure(tmp_path: Path) -> None:
+    (found,) = history(tmp_path, "T,2025-03-01T10:00:01,   ,text", "T,2025-03-01T10:00:01,Human,q")
+    assert said(found) == [("user", "q"), ("", "text")]
+    assert found.messages[1].extra == {"Author": "   "}
+
+
+def test_a_name_is_no_role(tmp_path: Path) -> None:
+    rows = ["3/1/2025 10:00:00 +00:00,hi,Jane Doe,C", "3/1/2025 10:00:01 +00:00,yo,Copilot,C"]
+    (found,) = history(tmp_path, *rows, header=CHATS)
+    assert [(m.role, m.author) for m in found.messages] == [("", "Jane Doe"), ("assistant", "Copilot")]

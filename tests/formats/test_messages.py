@@ -14,6 +14,7 @@ from souviens.delivery import open_delivery
 from souviens.formats import Chosen, Written, anthropic, hf, messages, openai, sharegpt
 from souviens.port.checking import rebuild, verify
 from souviens.port.erasing import erase
+from souviens.port.giving import give_back
 from souviens.port.intake import take_in
 from souviens.records import (
     Citation,
@@ -418,3 +419,45 @@ def test_thoughts_and_calls_are_taken_out_of_the_words_of_sharegpt() -> None:
     assert (thought, call) == (Reasoning("The pier knows."), ToolCall("pier", {"line": 4}))
     assert [part.name for part in back.messages[1].parts if isinstance(part, ToolCall)] == ["pier", "tide"]
     assert pier.messages[4].parts[1] == Text("By ten minutes.")
+
+
+# --- what is told apart -----------------------------------------------------------------------------------------------
+
+
+def lines_of(path: Path, *talks: tuple[str, str]) -> Path:
+    rows = [{"messages": [{"role": "user", "content": a}, {"role": "assistant", "content": b}]} for a, b in talks]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_lists_of_one_layout_are_two_and_come_back_as_they_are(vault: Vault, tmp_path: Path) -> None:
+    receipt = take_in(vault, lines_of(tmp_path / "a.jsonl", ("cats", "purr"), ("dogs", "woof")))
+    assert (receipt.new.conversations, receipt.new.messages) == (2, 4)
+    again = take_in(vault, lines_of(tmp_path / "b.jsonl", ("cows", "mooo"), ("dogs", "woof"), ("cats", "purr")))
+    assert (again.new.conversations, again.unchanged.conversations, again.new.messages) == (1, 2, 2)
+
+
+def test_a_list_that_stands_twice_is_kept_once_and_said_to(vault: Vault, tmp_path: Path) -> None:
+    receipt = take_in(vault, lines_of(tmp_path / "a.jsonl", ("cats", "purr"), ("dogs", "woof"), ("cats", "purr")))
+    assert receipt.new.conversations == 2
+    assert [(p.kind, p.where) for p in receipt.refused] == [("conversation", ":3")]
+    assert give_back(vault, receipt.id, tmp_path / "back").identical
+
+
+def test_what_was_erased_does_not_come_back_by_its_second_copy(vault: Vault, tmp_path: Path) -> None:
+    path = lines_of(tmp_path / "a.jsonl", ("cats", "purr"), ("cats", "purr"))
+    take_in(vault, path)
+    ((_, _, id),) = vault.store.live()
+    erase(vault, [id])
+    receipt = take_in(vault, lines_of(tmp_path / "b.jsonl", ("dogs", "woof"), ("cats", "purr"), ("cats", "purr")))
+    assert receipt.new.conversations == 1
+    assert not any(b"purr" in vault.store.slice(slice)[0] for slice in vault.store.slices())
+
+
+def test_an_erasure_leaves_the_id_of_a_list(vault: Vault, tmp_path: Path) -> None:
+    take_in(vault, lines_of(tmp_path / "a.jsonl", ("cats", "purr"), ("dogs", "woof")))
+    ids = {id for _, _, id in vault.store.live()}
+    with open_delivery(tmp_path / "a.jsonl") as delivery:
+        message = next(golden.readings(messages, delivery))[1].conversations[0].messages[0]
+    erase(vault, [message.id])
+    assert {id for _, _, id in vault.store.live()} == ids

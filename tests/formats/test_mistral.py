@@ -12,6 +12,7 @@ import pytest
 
 from souviens.delivery import open_delivery
 from souviens.formats import mistral
+from souviens.port.erasing import erase
 from souviens.port.intake import take_in
 from souviens.records import Citation, Conversation, Message, Opaque, Reasoning, Text, ToolCall, ToolResult, active_path
 from souviens.vault import Vault
@@ -188,3 +189,83 @@ def test_mistral_uploads_of_the_same_name_stay_with_their_chat(tmp_path: Path) -
         (tmp_path / f"chat-{chat}-files" / "list.txt").write_text(chat)
     members = [c.attachments[0].member for c in conversations(tmp_path)]
     assert members == ["chat-a-files/list.txt", "chat-b-files/list.txt"]
+
+
+# --- order, ids, what else lies in a file -----------------------------------------------------------------------------
+
+
+def said(*times: str | None) -> list[dict[str, Any]]:
+    """q1 a1 q2 a2 …, at these times."""
+    roles = ("user", "assistant")
+    base = {"version": 0, "chatId": "c", "contentChunks": None}
+    return [{**base, "id": f"{n}", "role": roles[n % 2], "content": f"{n}", "createdAt": time} for n, time in enumerate(times)]
+
+
+@pytest.mark.parametrize(
+    ("times", "order"),
+    [
+        ((None,) * 4, "file order"),
+        (("2026-01-01T00:00:00Z",) * 4, "order of time, then of the file"),
+        (("2026-01-01T00:00:00Z",) * 2 + ("2026-01-01T00:00:09Z",) * 2, "order of time"),
+        (("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", None, None), "order of time, then of the file"),
+    ],
+)
+def test_mistral_where_times_do_not_tell_the_file_does(tmp_path: Path, times: tuple[str | None, ...], order: str) -> None:
+    (found,) = conversations(written(tmp_path, said(*times)))
+    assert [m.provider_id for m in found.messages] == ["0", "1", "2", "3"]
+    assert [m.parent for m in found.messages] == [None, *(m.id for m in found.messages[:-1])]
+    assert found.head.extra["graph"] == order
+
+
+def test_mistral_what_else_a_thought_says_is_kept(tmp_path: Path) -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}], "closed": False, "signature": "S"}
+    empty = {"type": "thinking", "thinking": [], "closed": True}
+    first, second = one(tmp_path, contentChunks=[thought, empty]).parts
+    assert first == Reasoning("hm", extra={"closed": False, "signature": "S"})
+    assert second == Opaque("thinking", {"closed": True})
+
+
+def test_mistral_chunks_that_are_no_array_are_kept_and_told(tmp_path: Path) -> None:
+    assert one(tmp_path, contentChunks={"a": {"text": "lost?"}}).parts == (Opaque("contentChunks", {"a": {"text": "lost?"}}),)
+
+
+def test_mistral_numbers_are_ids_as_well(tmp_path: Path) -> None:
+    strings, numbers = said(None, None), [{**m, "id": int(m["id"]), "chatId": 5} for m in said(None, None)]
+    (found,) = conversations(written(tmp_path, numbers))
+    assert (found.provider_id, [m.provider_id for m in found.messages]) == ("5", ["0", "1"])
+    (told,) = conversations(written(tmp_path, [{**m, "chatId": "5"} for m in strings]))
+    assert [m.id for m in found.messages] == [m.id for m in told.messages]
+
+
+@pytest.mark.parametrize("between", ["", "\n", ",\n"])
+def test_mistral_chats_one_behind_the_other_are_each_read(tmp_path: Path, between: str) -> None:
+    chats = [json.dumps([{**m, "chatId": chat} for m in said(None, None)]) for chat in ("a", "b")]
+    path = tmp_path / "chats.jsonl"
+    path.write_text(between.join(chats))
+    assert [c.provider_id for c in conversations(path)] == ["a", "b"]
+
+
+def test_mistral_what_cannot_be_decoded_does_not_hide_what_stands_before_it(vault: Vault, tmp_path: Path) -> None:
+    path = tmp_path / "chats.json"
+    path.write_text(json.dumps(said(None, None)) + '[{"chatId": "b"')
+    receipt = take_in(vault, path)
+    assert receipt.new.messages == 2
+    assert [(p.kind, p.where) for p in receipt.refused] == [("conversation", "[1]")]
+
+
+def test_mistral_a_chat_behind_odd_elements_is_seen(tmp_path: Path) -> None:
+    assert len(conversations(written(tmp_path, [None] * 6 + said(None)))) == 1
+
+
+def test_mistral_a_file_of_two_chats_says_so(vault: Vault, tmp_path: Path) -> None:
+    one, other = said(None, None)
+    receipt = take_in(vault, written(tmp_path, [one, {**other, "chatId": "d"}]))
+    assert [p.reason for p in receipt.refused] == ["it holds messages of 2 chats, which are read as one"]
+
+
+def test_mistral_a_chat_whose_messages_are_all_erased_is_the_same_chat(vault: Vault, tmp_path: Path) -> None:
+    path = written(tmp_path, said(None, None))
+    take_in(vault, path)
+    (before,) = conversations(path)
+    erase(vault, [m.id for m in before.messages])
+    assert [id for _, _, id in vault.store.live()] == [before.id]

@@ -1,23 +1,101 @@
-"""Cutting files that `jsonspan.cut_elements` does not: members of an object, lines, whole texts, and secrets out of any of them.
+"""Cutting files that `jsonspan.cut_elements` does not: members of an object, lines, whole texts, and secrets out of any of them;
+and what a slice's kind keeps of it from the day it was cut.
 
 Whatever the bytes, the pieces are the file, byte for byte.
+
+A conversation that nothing names is known by what it says: anything less takes two for one. An erasure takes away what it says, but
+leaves a slice's kind as it is. So the kind bears the mark: "thread #" and the hash of what was said when the file was cut.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Set
+from dataclasses import replace
+from functools import lru_cache
 from io import BytesIO
 from typing import NamedTuple
 
-from souviens.delivery import Entry
+import msgspec
+
+from souviens.canon import canonical, sha256
+from souviens.delivery import Entry, Peek
 from souviens.errors import SourceError
 from souviens.formats._dialogue import Undecodable
-from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, load, locate
-from souviens.records import Json
+from souviens.formats._fields import Fields
+from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, load, locate, sample
+from souviens.records import Json, Problem, Reading
 
+_SHOWN = 4  # elements of an array in the sample that a look at a file makes: fewer are all there are
 LARGEST = 1 << 30  # bytes of a file that is carved: it is held in memory
+
+
+class Kind(NamedTuple):
+    """What a slice's kind says: "thread #0f2c… again: aside".
+
+    base: the format's word for it. mark: what names its conversation, where nothing else does. again: one before it in the file has
+    the same mark. aside: what else a format has to remember to read it.
+    """
+
+    base: str
+    mark: str = ""
+    again: bool = False
+    aside: str = ""
+
+    @classmethod
+    def of(cls, slice: Slice) -> Kind:
+        return _kind(slice.kind)
+
+    def __str__(self) -> str:
+        mark, again, aside = f" #{self.mark}" * bool(self.mark), " again" * self.again, f": {self.aside}" * bool(self.aside)
+        return f"{self.base}{mark}{again}{aside}"
+
+
+@lru_cache(maxsize=1024)
+def _kind(text: str) -> Kind:
+    before, _, aside = text.partition(": ")
+    rest = before.removesuffix(" again")
+    base, _, mark = rest.partition(" #")
+    return Kind(base, mark, rest != before, aside)
+
+
+class Kinds(frozenset[str]):
+    """Kinds of slices, whatever more they say of one."""
+
+    __slots__ = ()
+
+    def __contains__(self, kind: object) -> bool:
+        return isinstance(kind, str) and super().__contains__(_kind(kind).base)
+
+
+def marked(pieces: Iterable[Glue | Slice], mark: Callable[[Slice], str]) -> Iterator[Glue | Slice]:
+    """The pieces of a file, each slice with its mark in its kind. mark: of a slice; "" for one that something else names."""
+    seen: set[str] = set()
+    for piece in pieces:
+        if isinstance(piece, Slice) and not piece.damage and (own := mark(piece)):
+            piece = replace(piece, kind=str(Kind.of(piece)._replace(mark=own, again=own in seen)))
+            seen.add(own)
+        yield piece
+
+
+def mark_of(value: Json, slice: Slice) -> str:
+    """The mark of a conversation that is known by all of this value, which its slice says."""
+    try:
+        return sha256(canonical(value))[:32]
+    except RecursionError:
+        return sha256(slice.data)[:32]
+
+
+def told_again(slice: Slice, reading: Reading, reason: str) -> Reading:
+    """A reading, with a problem if one before it in the file bears the same mark: both are one conversation. A number would not
+    make them two: in a vault slices of the same bytes are one slice, and what it tells is told by its bytes."""
+    if not Kind.of(slice).again:
+        return reading
+    return msgspec.structs.replace(reading, problems=(*reading.problems, Problem("conversation", slice.path, slice.where, reason)))
+
+
+AGAIN = "it says the same as one before it in this file, word for word: kept once"
 
 
 class Mark(NamedTuple):
@@ -68,8 +146,7 @@ def secret_at(data: bytes, path: tuple[str | int, ...], secret: str, *, offset: 
 
 
 def beginnings(data: bytes, *keys: str) -> str:
-    """Where the elements of the array under `keys` begin, in words. It names a conversation that nothing names, as its words would,
-    but an erasure leaves it as it is."""
+    """Where the elements of the array under `keys` begin, in words. An erasure leaves it as it is."""
     here, found = 0, []
     for piece in cut_elements(BytesIO(data), path="", kind="", keys=keys):
         if isinstance(piece, Slice):
@@ -78,11 +155,91 @@ def beginnings(data: bytes, *keys: str) -> str:
     return " ".join(map(str, [*found, here]))
 
 
+def with_members(pieces: Iterable[Glue | Slice], path: str, known: Set[str]) -> Iterator[Glue | Slice]:
+    """The pieces of a file that `cut_elements` cut by a key, and in its glue each member that is not known and says something: a
+    slice of the kind "member", or of an account what is to be withheld."""
+    held = bytearray()
+    for piece in pieces:
+        if isinstance(piece, Glue) and not piece.secret:
+            held += piece.data
+            continue
+        yield from _members_of(bytes(held), path, known)
+        held.clear()
+        yield piece
+    yield from _members_of(bytes(held), path, known)
+
+
+def _members_of(glue: bytes, path: str, known: Set[str]) -> Iterator[Glue | Slice]:
+    text = glue.decode("latin-1")  # a character a byte
+    marks = []
+    here = _BETWEEN.match(text)
+    while here is not None and (key := _KEY.match(text, here.end())) is not None:
+        name = str(json.loads(key[1].encode("latin-1").decode("utf-8", "replace")))
+        try:
+            value, end = _scan(text, key.end())
+        except (ValueError, RecursionError):
+            # The array whose elements are slices, or a member that is cut off.
+            marks += [Mark(key.end(), len(text), name, "member")] if name not in known else []
+            break
+        if name not in known and value not in (None, "", [], {}):
+            is_account = name.lower() in ("user", "account", "profile") or _ACCOUNT.search(text, key.start(), end) is not None
+            is_secret = is_account and isinstance(value, (str, list, dict))
+            secret = Mark(key.end() + 1, end - 1, name, secret="the account")
+            marks.append(secret if is_secret else Mark(key.end(), end, name, "member"))
+        here = _BETWEEN.match(text, end)
+    yield from carve(glue, path, marks)
+
+
+def member(slice: Slice) -> Reading:
+    """What is said of a slice of the kind "member"."""
+    reason = slice.damage or "no reader knows this part of the export: kept as it is, not read"
+    return Reading(problems=(Problem("source", slice.path, slice.where, reason),))
+
+
+def elements(seen: Peek, *keys: str) -> Iterator[Json]:
+    """The elements of the array under `keys` (of none: of the document) that a look at the beginning of a file shows, pruned: the
+    first ones, and all that stand in its first 64 KiB."""
+    shown = seen.sample
+    for key in keys:
+        shown = shown.get(key) if isinstance(shown, dict) else None
+    if not isinstance(shown, list):
+        return
+    yield from shown
+    if len(shown) < _SHOWN:
+        return
+    for piece in cut_elements(BytesIO(seen.head), path="", kind="", keys=keys):
+        if isinstance(piece, Slice) and piece.where:
+            yield sample(piece.data) if piece.damage else piece.value
+
+
+def identifier(value: Json) -> str | None:
+    """A provider's id, a string or a number, as a string; None if there is none."""
+    return Fields({"": value}).identifier("")
+
+
 def whole_text(entry: Entry, kind: str) -> Iterator[Glue | Slice]:
     """The whole file as one slice that is not JSON; a byte order mark is glue."""
     data = contents(entry)
     start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
     return carve(data, entry.name, [Mark(start, len(data), "", kind)] if len(data) > start else (), plain=True)
+
+
+def cut_values(entry: Entry, kind: str) -> Iterator[Glue | Slice]:
+    """Each JSON value of a file, one behind the other, as one slice; white space and commas are glue. What cannot be decoded is
+    one slice with all that follows it."""
+    data = contents(entry)
+    text = data.decode("latin-1")  # a character a byte
+    marks: list[Mark] = []
+    here = _LEAD.match(text)
+    while here is not None and here.end() < len(text):
+        start = here.end()
+        try:
+            end = _scan(text, start)[1]
+        except (ValueError, RecursionError):
+            end = len(text.rstrip())
+        marks.append(Mark(start, end, f"[{len(marks)}]" if marks else "", kind))
+        here = _COMMA.match(text, end)
+    return carve(data, entry.name, marks)
 
 
 def runs(data: bytes, breaks: Callable[[bytes, int], bool]) -> Iterator[tuple[int, int, int]]:
@@ -125,6 +282,11 @@ def members(data: bytes) -> Generator[tuple[str, int, int], None, int]:
 
 
 _scan = json.JSONDecoder().raw_decode
+_LEAD = re.compile(r"(?:\xef\xbb\xbf)?[ \t\r\n]*")
+_BETWEEN = re.compile(r"(?:\xef\xbb\xbf)?[ \t\r\n,{}\]]*")
+_ACCOUNT = re.compile(
+    r'"(?:(?:user|owner)_?)?(?:e-?mail|phone)(?:_?address|_?number)?"\s*:|"(?:access|api)_?(?:token|key)"\s*:', re.IGNORECASE
+)
 _GAP, _COMMA = re.compile(r"[ \t\r\n]*\{[ \t\r\n]*"), re.compile(r"[ \t\r\n,]*")
 _KEY = re.compile(r'("(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")[ \t\r\n]*:[ \t\r\n]*')
 

@@ -3,7 +3,11 @@ extension.
 
 A prompt is a list of chunks: what the person said, what the model thought, what it answered, code that it ran. A branch is another
 document; a chunk names the one it was branched from or those that branched off, by their ids in Drive, which no document says of
-itself. So branches stay conversations of their own, and what they say of each other is kept.
+itself. So branches stay conversations of their own, and what they say of each other is kept. A prompt is known by all that is said
+in it, as neither its id nor its name is in the document: one that was continued since is another.
+
+Older kinds of prompts (`textPrompt`, `freeformPrompt`, `dataPrompt`) are named on the receipt and not read: no public source tells
+what they are like inside.
 
 Sources: formats.md 3, the field paths that polylogue inferred from a private corpus (`gemini.v1`), and the published samples of
 polylogue and openwebui-importer.
@@ -15,9 +19,9 @@ from collections.abc import Iterator, Set
 
 from souviens.delivery import Delivery, Entry, Peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import beginnings
+from souviens.formats._carving import AGAIN, Kind, identifier, mark_of, marked, told_again
 from souviens.formats._content import INLINE, MEDIA, digest_of
-from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, role_of
+from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, refused, role_of
 from souviens.formats._fields import Fields
 from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import (
@@ -38,13 +42,14 @@ from souviens.records import (
 
 NAME = "aistudio"
 TITLE = "Google AI Studio prompts"
-READER = 1
+READER = 2
 SUPPORT = "real"
 WORDS = {"model": "assistant"}
 GUIDE = Guide(
     get=("drive.google.com > My Drive > Google AI Studio", "select all > Download", "or takeout.google.com > Drive > that folder"),
     notes=(
         "Only prompts that were saved (Autosave) are there.",
+        "A prompt that was continued since comes as another conversation beside the older one.",
         "AI Studio opens prompts from Drive; souviens does not write them.",
     ),
 )
@@ -72,8 +77,17 @@ def _is_prompt(seen: Peek) -> bool:
     return seen.look == "object" and isinstance(prompt, dict) and isinstance(prompt.get("chunks", []), list)
 
 
+def _older(value: Json) -> str:
+    """The key of an older kind of prompt."""
+    if not isinstance(value, dict) or "runSettings" not in value or "chunkedPrompt" in value:
+        return ""
+    return next((key for key, held in value.items() if key.endswith("Prompt") and isinstance(held, dict)), "")
+
+
 def plan(delivery: Delivery) -> dict[str, Treatment]:
-    return {entry.name: "cut" for entry in delivery.entries if _is_prompt(delivery.peek(entry))}
+    """Prompts are cut, those of an older kind too, so that they are named."""
+    looks = ((entry.name, delivery.peek(entry)) for entry in delivery.entries)
+    return {name: "cut" for name, seen in looks if _is_prompt(seen) or (seen.look == "object" and _older(seen.first))}
 
 
 def sidecars(delivery: Delivery) -> Json:
@@ -82,18 +96,22 @@ def sidecars(delivery: Delivery) -> Json:
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
     with entry.open() as stream:
-        yield from cut_elements(stream, path=entry.name, kind="prompt")
+        yield from marked(cut_elements(stream, path=entry.name, kind="prompt"), _mark)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    return _PROMPTS.read(slice, sidecars)
+    slice = loaded(slice)
+    if key := _older(slice.value):
+        return refused(slice, f"an older kind of prompt ({key}), which no reader knows: kept as it is, not read")
+    return told_again(slice, _PROMPTS.read(slice, sidecars), AGAIN)
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
-    return _PROMPTS.locations(slice)
+    slice = loaded(slice)
+    return {} if _older(slice.value) else _PROMPTS.locations(slice)
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
@@ -103,8 +121,25 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place]:
 def _identify(slice: Slice) -> Identity:
     """Drive knows a document by its id and its name; neither is in it, unless a tool put them there."""
     value = loaded(slice).value
-    id = value.get("id")
-    return Identity(id if isinstance(id, str) and id else None, ("prompt", beginnings(slice.data, *_CHUNKS)))
+    return Identity(identifier(value.get("id")), ("prompt", Kind.of(slice).mark or _said(value, slice)))
+
+
+def _mark(slice: Slice) -> str:
+    value = slice.value
+    is_named = not isinstance(value, dict) or _older(value) or identifier(value.get("id"))
+    return "" if is_named else _said(value, slice)
+
+
+def _said(value: Json, slice: Slice) -> str:
+    """The mark of a prompt: by what was said in it, not by settings, drafts and branches, which change while it stands."""
+    prompt = value.get("chunkedPrompt")
+    chunks = prompt.get("chunks") if isinstance(prompt, dict) else prompt
+    said = [_without_branches(chunk) for chunk in chunks] if isinstance(chunks, list) else chunks
+    return mark_of([value.get(_SYSTEM), said], slice)
+
+
+def _without_branches(chunk: Json) -> Json:
+    return {key: held for key, held in chunk.items() if key != "branchChildren"} if isinstance(chunk, dict) else chunk
 
 
 def _nodes(value: Json) -> list[Node]:

@@ -7,7 +7,8 @@
 
 No export names threads. Rows of one workspace and user are one conversation, a line in the order of the file, and its `extra` says
 what joined them; a row may name a thread, then it is one of that thread. Rows of several workspaces stand mixed, so each is a slice
-of its own. An Alpaca row says nothing of where it stood and is a conversation by itself.
+of its own. An Alpaca row says nothing of where it stood and is a conversation by itself. It, and a workspace of JSONL, are known by
+all they say: a workspace that was talked to since is another conversation.
 
 JSONL and Alpaca are shapes of many datasets: they are taken for AnythingLLM's only with a sign that is its own (see `is_workspace`
 and `_is_example`). Its JSON of 2023, one array of messages without any, is not told apart from others and not read.
@@ -30,7 +31,7 @@ from msgspec.structs import replace
 from souviens.canon import Instant, rfc3339
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide, Locations, Place
-from souviens.formats._carving import Mark, beginnings, carve, contents, cut_lines, members
+from souviens.formats._carving import AGAIN, Kind, Kinds, Mark, carve, contents, cut_lines, identifier, mark_of, marked, told_again
 from souviens.formats._content import content_parts
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, refused
 from souviens.formats._fields import NOT_UTF8, Fields, note
@@ -40,7 +41,7 @@ from souviens.records import Citation, Conversation, Head, Json, Message, Opaque
 
 NAME = "anythingllm"
 TITLE = "AnythingLLM workspace chats"
-READER = 1
+READER = 2
 SUPPORT = "documented"
 GUIDE = Guide(
     get=("Settings > Admin > Workspace Chats", "Export > JSON: it has the names, the times and the pictures"),
@@ -57,7 +58,8 @@ _COLUMNS = {
     "csv row": _USUAL,
     "csv row of 2023": ("id", "username", "workspace", "prompt", "response", "sent_at"),
 }
-PLAIN = frozenset(_COLUMNS)
+PLAIN = Kinds(_COLUMNS)
+_UNNAMED = ("workspace", "example")  # slices that no id names
 _EXAMPLE = ("instruction", "input", "output")
 _ROLES = dict(zip(_EXAMPLE, ("system", "user", "assistant"), strict=True))
 _NOBODY = ("unknown user", "deleted user", "API")  # what stands for a user where there is none
@@ -123,6 +125,20 @@ def sidecars(delivery: Delivery) -> dict[str, Json]:
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
     """A row, or a workspace, as one slice; the first line of CSV is glue."""
+    return marked(_pieces(entry), _mark)
+
+
+def _mark(slice: Slice) -> str:
+    """The mark of what nothing names: a row without an id, an Alpaca row, a workspace."""
+    value = _opened(slice).value
+    return "" if Kind.of(slice).base not in _UNNAMED and _id_of(value) else mark_of(value, slice)
+
+
+def _id_of(row: Json) -> str | None:
+    return identifier(row.get("id")) if isinstance(row, dict) else None
+
+
+def _pieces(entry: Entry) -> Iterator[Glue | Slice]:
     seen = peek(entry)
     if seen.look == "array":
         with entry.open() as stream:
@@ -172,7 +188,7 @@ def _cells(data: bytes, here: int) -> list[tuple[int, int]]:
 
 def _row(slice: Slice) -> _Row:
     """The one row of a slice."""
-    columns, cells = _COLUMNS[slice.kind], _cells(slice.data, 0)
+    columns, cells = _COLUMNS[Kind.of(slice).base], _cells(slice.data, 0)
     names = [*columns, *(f"column {number}" for number in range(len(columns) + 1, len(cells) + 1))]
     row = _Row({}, dict(zip(names, cells, strict=False)), "")
     fault = "" if len(cells) >= len(columns) else f"has {len(cells)} of {len(columns)} columns"
@@ -209,9 +225,9 @@ def read(slice: Slice, sidecars: Json) -> Reading:
     slice = _opened(slice)
     if slice.damage:
         return refused(slice, slice.damage)
-    reading = _dialogue(slice).read(slice, sidecars)
+    reading = told_again(slice, _dialogue(slice).read(slice, sidecars), AGAIN)
     chain = sidecars.get("chain")
-    if not isinstance(chain, _Chain) or slice.kind in ("workspace", "example"):
+    if not isinstance(chain, _Chain) or Kind.of(slice).base in _UNNAMED:
         return reading
     return replace(reading, conversations=tuple(map(chain.hung, reading.conversations)))
 
@@ -229,7 +245,7 @@ def locations(slice: Slice) -> Locations:
 def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
     """With a prompt goes all that its row says of it: pictures, and fields that nobody knows; with an answer its rating."""
     slice = _opened(slice)
-    if slice.damage or slice.kind in ("workspace", "example"):
+    if slice.damage or Kind.of(slice).base in _UNNAMED:
         return []
     gone = {path[0] for id, path in _dialogue(slice).locations(slice).items() if id in ids}
     names = [*(_aside(slice.value) if "prompt" in gone else ()), *(("rating",) if gone & {"response"} else ())]
@@ -240,14 +256,14 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place | Bytes]:
 
 
 def _dialogue(slice: Slice) -> Dialogue:
-    if slice.kind == "workspace":
+    if Kind.of(slice).base == "workspace":
         return _WORKSPACES
-    if slice.kind == "example":
+    if Kind.of(slice).base == "example":
         return _EXAMPLES
     row = slice.value if isinstance(slice.value, dict) else {}
-    id, words = row.get("id"), map(row.get, ("workspace", "username", *_threads(row)))
-    # What an erasure leaves as it is: the row's id, or without one its time and the room it takes.
-    key = [str(id)] if isinstance(id, (str, int)) and id != "" else [str(row.get("sent_at")), str(len(slice.data))]
+    id, words = _id_of(row), map(row.get, ("workspace", "username", *_threads(row)))
+    # What an erasure leaves as it is: the row's id, or without one its time and what it said.
+    key = [id] if id else [str(row.get("sent_at")), Kind.of(slice).mark or mark_of(row, slice)]
     identity = Identity(None, ("rows", *(str(word) if isinstance(word, (str, int)) else "" for word in words)))
     return Dialogue(
         NAME,
@@ -400,7 +416,7 @@ class _Chain:
 
 
 def _identify_workspace(slice: Slice) -> Identity:
-    return Identity(None, ("workspace", beginnings(slice.data, "messages")))
+    return Identity(None, ("workspace", Kind.of(slice).mark or mark_of(slice.value, slice)))
 
 
 def _nodes_workspace(value: Json) -> list[Node]:
@@ -419,7 +435,7 @@ def _message_workspace(fields: Fields, desk: Desk) -> Draft:
 
 
 def _identify_example(slice: Slice) -> Identity:
-    return Identity(None, ("example", *(str(start) for _, start, _ in members(slice.data)), str(len(slice.data))))
+    return Identity(None, ("example", Kind.of(slice).mark or mark_of(slice.value, slice)))
 
 
 def _nodes_example(value: Json) -> list[Node]:

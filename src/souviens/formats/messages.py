@@ -5,9 +5,8 @@
     {"conversations": [{"from", "value"}], "system": …}   ShareGPT
     [{role, content}]                                     the bare list
 
-They have no titles and no times, and an id at most of the row. So each is known by where its messages begin, which an erasure
-leaves as it is: two lists whose messages are all of the same lengths are one conversation with both in it. What a model is told to
-be (system, developer) is hidden, as nobody saw it.
+They have no titles and no times, and an id at most of the row. So each is known by all it says: one that was continued since is
+another. What a model is told to be (system, developer) is hidden, as nobody saw it.
 
 Anthropic's results of tools stand in the person's next message: each is a message of its own here, as it is everywhere else. Of
 ShareGPT, thoughts in <think> tags and calls as JSON are taken out of the words, which `extra` keeps as they were.
@@ -25,7 +24,7 @@ from collections.abc import Iterator, Set
 from souviens.canon import unknown
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import beginnings, cut_lines
+from souviens.formats._carving import AGAIN, Kind, cut_lines, mark_of, marked, told_again
 from souviens.formats._content import content_parts, tool_call, tool_result
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path, loaded, refused, role_of
 from souviens.formats._fields import Fields
@@ -35,7 +34,7 @@ from souviens.records import Head, Json, Part, Reading, Reasoning, Text, ToolCal
 
 NAME = "messages"
 TITLE = "Message lists (OpenAI, Anthropic, Hugging Face, ShareGPT)"
-READER = 1
+READER = 2
 SUPPORT = "documented"
 WORDS = {
     "human": "user", "gpt": "assistant", "chatgpt": "assistant", "model": "assistant", "observation": "tool",
@@ -44,7 +43,10 @@ WORDS = {
 }  # fmt: skip
 GUIDE = Guide(
     get=("what `souviens move --to openai`, `anthropic`, `hf` or `sharegpt` wrote, a dataset for fine-tuning, or a saved request",),
-    notes=("Such lists have no titles and no times.",),
+    notes=(
+        "Such lists have no titles and no times.",
+        "A list that was continued since comes as another conversation beside the older one.",
+    ),
 )
 _LISTS = ("messages", "conversations")
 _HEAD = frozenset({
@@ -109,6 +111,10 @@ def sidecars(delivery: Delivery) -> Json:
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
     """A list with what stands beside it as one slice."""
+    return marked(_pieces(entry), lambda slice: mark_of(slice.value, slice))
+
+
+def _pieces(entry: Entry) -> Iterator[Glue | Slice]:
     seen = peek(entry)
     if seen.look == "lines":
         yield from cut_lines(entry, "conversation")
@@ -127,7 +133,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
     slice = loaded(slice)
     if isinstance(slice.value, dict) and not any(isinstance(slice.value.get(key), list) for key in _LISTS):
         return refused(slice, "no list of messages in it")
-    return _DIALOGUE.read(slice, sidecars)
+    return told_again(slice, _DIALOGUE.read(slice, sidecars), AGAIN)
 
 
 def locations(slice: Slice) -> dict[str, Path]:
@@ -153,10 +159,7 @@ def _at(value: Json, path: Path) -> Json:
 
 
 def _identify(slice: Slice) -> Identity:
-    value = loaded(slice).value
-    key = _key(value)
-    id = value.get("id") if isinstance(value, dict) else None
-    return Identity(None, (key, str(id) if isinstance(id, (str, int)) else "", beginnings(slice.data, *([key] if key else []))))
+    return Identity(None, ("list", Kind.of(slice).mark or mark_of(loaded(slice).value, slice)))
 
 
 def _key(value: Json) -> str:

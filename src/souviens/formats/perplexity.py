@@ -5,28 +5,32 @@
     {entries: [{query_str, blocks}], thread_metadata} one thread, as the web API gives it; older answers are JSON in `text`
 
 A turn holds a question and its answer. They are two messages, so that each can be erased by itself: what a turn says beside them is
-kept with the answer, or with the question while there is no answer.
+kept with the answer, or with the question while there is no answer. A turn without either is one message without a role if it says
+anything beside its ids and times; they alone, which an erasure leaves as well, stay with the thread.
+
+A thread that says no id is known by the id of its first turn, or by its title and all that is said in it.
 
 Sources: formats.md 6; personal-ai-memory and nexus-ai-chat-importer for the shapes, public readers of the API for its blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+import re
+from collections.abc import Iterable, Iterator, Set
 from functools import partial
 
 from souviens.canon import make_id
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import beginnings
-from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, loaded
-from souviens.formats._fields import Fields, note
+from souviens.formats._carving import AGAIN, Kind, elements, identifier, mark_of, marked, member, told_again, with_members
+from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path, loaded
+from souviens.formats._fields import Fields, name_type, note
 from souviens.jsonspan import Glue, Slice, cut_elements, decode
-from souviens.records import Citation, Head, Json, Opaque, Part, Reading, Text, Topic, Treatment
+from souviens.records import Citation, Head, Json, Opaque, Part, Problem, Reading, Text, Topic, Treatment
 
 NAME = "perplexity"
 TITLE = "Perplexity threads"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 GUIDE = Guide(
     get=(
@@ -37,6 +41,9 @@ GUIDE = Guide(
 )
 # Kind of a slice -> where its turns stand.
 _TURNS = {"conversation": "entries", "thread": "conversations", "answers": "entries"}
+_IDS = ("context_uuid", "thread_id", "thread_url_slug")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_TITLES = ("context_title", "thread_title", "title")
 _UUIDS = ("entry_uuid", "uuid", "backend_uuid")
 _TIMES = ("created_at", "timestamp", "entry_created_datetime")
 _UPDATED = ("entry_updated_datetime", "updated_datetime")
@@ -46,11 +53,13 @@ _QUESTIONS, _ANSWERS = ("query", "query_str"), ("answer", "blocks", "text")
 _OF_BOTH = frozenset({*_UUIDS, *_TIMES, *_UPDATED, *_CONTEXTS})
 _OF_QUESTION = frozenset({*_QUESTIONS, "attachments"})
 _SOURCES = ("sources", "citations", "web_results", "sources_list")
-_KNOWN_HEAD = frozenset({"metadata", "thread_metadata", "mode", "status", "has_next_page", "next_cursor", "collection_uuid"})
+_KNOWN_HEAD = frozenset({
+    *_IDS, "metadata", "thread_metadata", "mode", "status", "has_next_page", "next_cursor", "collection_uuid",
+})  # fmt: skip
 _KNOWN_MESSAGE = frozenset({
-    *_OF_BOTH, *_SOURCES, *_ANSWERS, "label", "query_status", "mode", "index", "language", "related_queries", "related_query_items",
-    "thread_title", "display_model", "user_selected_model", "frontend_uuid", "status", "search_focus", "query_source",
-    "author_username", "collection_info",
+    *_OF_BOTH, *_SOURCES, *_QUESTIONS, *_ANSWERS, "label", "query_status", "mode", "index", "language", "related_queries",
+    "related_query_items", "thread_title", "display_model", "user_selected_model", "frontend_uuid", "status", "search_focus",
+    "query_source", "author_username", "collection_info",
 })  # fmt: skip
 
 
@@ -64,23 +73,34 @@ def identify(delivery: Delivery) -> str | None:
 
 
 def _kind(seen: Peek) -> str:
-    if seen.look not in ("object", "array"):
+    if seen.look not in ("object", "array", "lines"):
         return ""
-    value = seen.first
+    if seen.look == "object":
+        return _shape(seen.first, elements(seen, "conversations"), elements(seen, "entries"))
+    found = (_shape(value) for value in elements(seen) if isinstance(value, dict))
+    kind = next(filter(None, found), "")
+    return "" if kind == "account" and seen.look == "array" else kind
+
+
+def _shape(value: dict[str, Json], conversations: Iterable[Json] = (), entries: Iterable[Json] = ()) -> str:
+    """What a document is. conversations, entries: more of what stands under these keys than is shown of it."""
     turns, metadata = value.get("conversations"), value.get("metadata")
     if isinstance(turns, list):
-        if any(map(_is_conversation, turns)):
-            return "account"
         named = isinstance(metadata, dict) and any(key.startswith("thread_") for key in metadata)
-        return "thread" if named or any(_has(turn, "query", "answer") for turn in turns) else ""
+        for turn in (*turns, *conversations):
+            if _is_conversation(turn):
+                return "account"
+            if named or _has(turn, "query", "answer"):
+                return "thread"
+        return "thread" if named else ""
     if _is_conversation(value):
         return "conversation"
-    entries = value.get("entries")
-    return "answers" if isinstance(entries, list) and any(_has(entry, "query_str") for entry in entries) else ""
+    listed = value.get("entries")
+    return "answers" if isinstance(listed, list) and any(_has(entry, "query_str") for entry in (*listed, *entries)) else ""
 
 
 def _is_conversation(value: Json) -> bool:
-    return _has(value, "context_uuid", "entries") and isinstance(value["entries"], list)
+    return _has(value, "context_uuid", "entries") and isinstance(value["entries"], (list, dict))
 
 
 def _has(value: Json, *keys: str) -> bool:
@@ -96,31 +116,38 @@ def sidecars(delivery: Delivery) -> Json:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
+    """Each thread as one slice; of an account what else it holds as one each."""
     kind = _kind(peek(entry))
-    keys = ("conversations",) if kind == "account" else ()
     with entry.open() as stream:
-        yield from cut_elements(stream, path=entry.name, kind="conversation" if kind in ("account", "") else kind, keys=keys)
+        if kind == "account":
+            pieces = cut_elements(stream, path=entry.name, kind="conversation", keys=("conversations",))
+            yield from with_members(marked(pieces, _mark), entry.name, frozenset({"conversations"}))
+        else:
+            yield from marked(cut_elements(stream, path=entry.name, kind=kind or "conversation"), _mark)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    return _dialogue(slice).read(slice, sidecars)
+    slice = loaded(slice)
+    if slice.kind == "member":
+        return member(slice)
+    return told_again(slice, _dialogue(slice).read(slice, sidecars), AGAIN)
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
-    return _dialogue(slice).locations(slice)
+    return {} if slice.kind == "member" else _dialogue(slice).locations(slice)
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
-    """With a question go its attachments, with an answer all else that its turn says; with a space its id."""
+    """With a question go its attachments, with an answer all else that its turn says, with one alone both; with a space its id."""
     slice = loaded(slice)
     places = []
     for id, (*above, last) in locations(slice).items():
         if id in ids and isinstance(last, str):
             turn = _at(slice.value, above)
-            own = _of_question(turn) if last in _QUESTIONS else _of_answer(turn)
+            own = [*(_of_question(turn) if last in _QUESTIONS else _of_answer(turn)), *_alone(turn)]
             places += [Place((*above, key)) for key in own if key != last]
     if isinstance(slice.value, dict) and _space(slice.value.get("collection_uuid")) in ids:
         places.append(Place(("collection_uuid",)))
@@ -133,16 +160,24 @@ def _at(value: Json, path: list[str | int]) -> dict[str, Json]:
     return dict(value)
 
 
+def _alone(turn: dict[str, Json]) -> list[str]:
+    """The fields that go with the one message of a turn though they are the other's: it has none."""
+    question, answer = _held(turn, _QUESTIONS), _held(turn, _ANSWERS)
+    own = [] if question and answer else _of_question(turn) if answer else _of_answer(turn)
+    return [] if _is_left({key: turn[key] for key in own}) else own
+
+
 def _space(uuid: Json) -> str | None:
-    return make_id("t", NAME, uuid) if isinstance(uuid, str) and uuid else None
+    id = identifier(uuid)
+    return make_id("t", NAME, id) if id else None
 
 
 def _dialogue(slice: Slice) -> Dialogue:
     return Dialogue(
         NAME,
         _identify,
-        partial(_nodes, _TURNS[slice.kind]),
-        partial(_head, slice.kind, loaded(slice).value),
+        partial(_nodes, _TURNS[Kind.of(slice).base], frozenset(slice.flaws.unreal if slice.flaws else ())),
+        partial(_head, slice),
         _message,
         known_head=_KNOWN_HEAD,
         known_message=_KNOWN_MESSAGE,
@@ -150,48 +185,90 @@ def _dialogue(slice: Slice) -> Dialogue:
 
 
 def _identify(slice: Slice) -> Identity:
-    """A thread's own id, or the one that its turns give."""
-    value, key = loaded(slice).value, _TURNS[slice.kind]
-    turns = value.get(key)
-    said = [value, value.get("metadata"), value.get("thread_metadata"), *(turns if isinstance(turns, list) else ())]
-    for name in ("context_uuid", "thread_id", "thread_url_slug"):
-        found = next((held[name] for held in said if isinstance(held, dict) and isinstance(held.get(name), str) and held[name]), "")
+    """A thread's own id, or the one that its turns give; else that of its first turn; else all that it says."""
+    value, key = loaded(slice).value, _TURNS[Kind.of(slice).base]
+    turns = [turn for _, turn in _turns(value, key)]
+    said = [value, value.get("metadata"), value.get("thread_metadata"), *turns]
+    for name in _IDS:
+        found = next((id for held in said if isinstance(held, dict) and (id := identifier(held.get(name)))), "")
         if found:
             return Identity(found)
-    return Identity(None, (key, beginnings(slice.data, key)))
+    first = _uuid_of(turns[0]) if turns else None
+    if first and _UUID.fullmatch(first):
+        return Identity(None, ("first turn", first))
+    return Identity(None, (key, Kind.of(slice).mark or mark_of([_title(value), value.get(key)], slice)))
 
 
-def _nodes(key: str, value: Json) -> list[Node]:
+def _mark(slice: Slice) -> str:
+    """The mark of a thread that has no id."""
+    if not isinstance(slice.value, dict):
+        return ""
+    key, *said = _identify(slice).words or ("",)
+    return said[0] if key in _TURNS.values() else ""
+
+
+def _title(value: dict[str, Json]) -> Json:
+    held = [value, value.get("metadata"), value.get("thread_metadata")]
+    return next((title for own in held if isinstance(own, dict) for name in _TITLES if (title := own.get(name))), "")
+
+
+def _turns(value: dict[str, Json], key: str) -> list[tuple[Path, Json]]:
+    """The turns of a thread, each with its place. They stand in an array, or in an object by any names."""
     turns = value.get(key)
+    if isinstance(turns, dict):
+        return [((key, name), turn) for name, turn in turns.items()]
+    return [((key, place), turn) for place, turn in enumerate(turns if isinstance(turns, list) else ())]
+
+
+def _nodes(key: str, unreal: Set[str], value: Json) -> list[Node]:
+    """unreal: the places of what stands as null here but was a number that is none, which is refused by name."""
     nodes = []
-    for place, turn in enumerate(turns if isinstance(turns, list) else ()):
-        nodes += _turn((key, place), turn) if isinstance(turn, dict) else [Node((key, place), turn)]
+    for place, (path, turn) in enumerate(_turns(value, key)):
+        if isinstance(turn, dict):
+            here = f"{path[0]}[{path[1]}]" if isinstance(path[1], int) else f"{path[0]}.{path[1]}"
+            asked, said = (
+                [Node((*path, key), None) for key in keys if f"{here}.{key}" in unreal] for keys in (_QUESTIONS, _ANSWERS)
+            )
+            nodes += [*asked, *_turn(path, turn, 2 * place), *said]
+        elif turn is not None:
+            nodes.append(Node(path, turn, order=2 * place))
     return nodes
 
 
-def _turn(path: tuple[str | int, ...], turn: dict[str, Json]) -> list[Node]:
-    """The question and the answer of a turn; null is what an erasure left of one."""
+def _turn(path: Path, turn: dict[str, Json], order: int) -> list[Node]:
+    """The question and the answer of a turn, each if it is there: null is what an erasure left of one, or what never was."""
     question, answer = _held(turn, _QUESTIONS), _held(turn, _ANSWERS)
-    if not question and not answer:
-        return [Node(path, turn)]
-    uuid = next((turn[key] for key in _UUIDS if isinstance(turn.get(key), str)), None)
+    uuid = _uuid_of(turn)
     both = {key: held for key, held in turn.items() if key in _OF_BOTH}
-    asked = {key: turn[key] for key in _of_question(turn)}
-    said = {key: turn[key] for key in _of_answer(turn)}
+    asked, said = ({key: turn[key] for key in own(turn)} for own in (_of_question, _of_answer))
+    if not question and not answer:
+        return [] if _is_left(asked) and _is_left(said) else [Node(path, turn, order=order)]
     nodes = []
     if question:
-        rest = {} if answer else {key: held for key, held in said.items() if held is not None}
-        own = None if turn[question] is None else {**both, **asked, **rest}
-        nodes.append(Node((*path, question), own, key=[uuid, "question"] if uuid else None))
+        rest = {} if answer or _is_left(said) else _said(said)
+        nodes.append(Node((*path, question), both | asked | rest, key=[uuid, "question"] if uuid else None, order=order))
     if answer:
-        own = None if turn[answer] is None else {**both, **said, **({} if question else asked)}
-        nodes.append(Node((*path, answer), own, key=[uuid, "answer"] if uuid else None))
+        rest = {} if question or _is_left(asked) else _said(asked)
+        nodes.append(Node((*path, answer), both | said | rest, key=[uuid, "answer"] if uuid else None, order=order + 1))
     return nodes
+
+
+def _said(own: dict[str, Json]) -> dict[str, Json]:
+    return {key: held for key, held in own.items() if held is not None}
+
+
+def _uuid_of(turn: Json) -> str | None:
+    return next((id for key in _UUIDS if (id := identifier(turn.get(key)))), None) if isinstance(turn, dict) else None
 
 
 def _held(turn: dict[str, Json], keys: tuple[str, ...]) -> str:
-    """The first of these fields that a turn has, and not empty; "" if it has none."""
-    return next((key for key in keys if turn.get(key, "") not in ("", [])), "")
+    """The first of these fields that says something; "" if none does."""
+    return next((key for key in keys if turn.get(key) not in (None, "", [])), "")
+
+
+def _is_left(own: dict[str, Json]) -> bool:
+    """Whether fields of a turn say no more than what an erasure leaves of them: null, or what has room for no null."""
+    return all(held in (None, "", 0, [], {}) and held is not False for held in own.values())
 
 
 def _of_question(turn: dict[str, Json]) -> list[str]:
@@ -203,29 +280,39 @@ def _of_answer(turn: dict[str, Json]) -> list[str]:
 
 
 def _beside(turn: Json) -> dict[str, Json]:
-    """What a turn says beside a question or an answer that is null: no message has it."""
-    left: dict[str, Json] = {}
-    if isinstance(turn, dict):
-        for keys, own in ((_QUESTIONS, _of_question), (_ANSWERS, _of_answer)):
-            if turn.get(_held(turn, keys), "") is None:
-                left |= {key: turn[key] for key in own(turn) if turn[key] is not None}
-    return left
+    """What a turn says that no message has: of one without question and answer all, of another what is beside one that is null."""
+    if not isinstance(turn, dict) or not turn:
+        return {}
+    question, answer = _held(turn, _QUESTIONS), _held(turn, _ANSWERS)
+    own = [*([] if question else _of_question(turn)), *([] if answer else _of_answer(turn))]
+    left = _said({key: turn[key] for key in own})
+    if not _is_left(left):
+        return {}
+    return left if question or answer else _said(turn)
 
 
-def _head(kind: str, value: Json, fields: Fields, desk: Desk) -> Head:
-    turns = value.get(_TURNS[kind])
-    fields.items(_TURNS[kind])
+def _head(slice: Slice, fields: Fields, desk: Desk) -> Head:
+    kind, value = Kind.of(slice).base, loaded(slice).value
+    key = _TURNS[kind]
+    turns = [turn for _, turn in _turns(value, key)]
+    if turns or not value.get(key):
+        fields.left.pop(key, None)
+    else:
+        reason = f"its turns are not an array but {name_type(value[key])}"
+        desk.problems.append(Problem("message", slice.path, f"{slice.where}.{key}".removeprefix("."), reason))
     extra: dict[str, Json] = {}
-    if beside := [left for turn in (turns if isinstance(turns, list) else ()) if (left := _beside(turn))]:
+    if beside := [left for turn in turns if (left := _beside(turn))]:
         note(extra, "without message", beside)
     own = fields if kind == "conversation" else fields.inner("metadata") or fields.inner("thread_metadata")
     if own is None:
         return Head(extra=extra)
-    for name in ("thread_id", "context_uuid"):
-        own.identifier(name)
+    for name in _IDS:
+        id = identifier(own.left.get(name))
+        if id is None or make_id("c", NAME, id) == desk.conversation:
+            own.identifier(name)
     if project := _space(own.left.get("collection_uuid")):
         desk.topics.append(Topic(project, "project", provider=NAME, provider_id=own.identifier("collection_uuid")))
-    title = own.text("context_title", "thread_title", "title")
+    title = own.text(*_TITLES)
     created, updated = (own.time(key if key in own.left else f"thread_{key}") for key in ("created_at", "updated_at"))
     fields.tidy("metadata", "thread_metadata")
     return Head(title, created, updated, project=project, extra=extra)
@@ -239,7 +326,7 @@ def _message(fields: Fields, desk: Desk) -> Draft:
     updated = fields.updated(next((key for key in _UPDATED if key in fields.left), ""))
     question, answer = _held(fields.left, _QUESTIONS), _held(fields.left, _ANSWERS)
     if question or not answer:
-        parts: list[Part] = [Text(words)] if question and (words := fields.text(question)) else []
+        parts: list[Part] = _words(question, fields) if question else []
         parts += [_attached(item, desk) for item in fields.items("attachments")]
         return Draft("user" if question else "", time, parts, updated=updated)
     model = fields.optional("model", "display_model", "user_selected_model")
@@ -257,11 +344,17 @@ def _attached(value: Json, desk: Desk) -> Part:
     return desk.attach(pointer, name=inner.text("name", "file_name"), extra=inner.left)
 
 
+def _words(key: str, fields: Fields) -> list[Part]:
+    """What a field says that ought to be a string."""
+    words = fields.text(key)
+    return [Text(words)] if words else [Opaque(key, fields.left.pop(key))] if key in fields.left else []
+
+
 def _answer(key: str, fields: Fields, desk: Desk) -> list[Part]:
-    if key == "answer":
-        return [Text(words)] if (words := fields.text(key)) else []
     if key == "text":
         return _steps(fields.left.get(key))
+    if key == "answer" or not isinstance(fields.left[key], list):
+        return _words(key, fields)
     parts: list[Part] = []
     for block in fields.items(key):
         parts += _block(block, {part.text for part in parts if isinstance(part, Text)}, desk)
