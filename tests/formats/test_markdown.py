@@ -17,6 +17,7 @@ from souviens.delivery import open_delivery
 from souviens.formats import Chosen, Written, markdown
 from souviens.formats._frontmatter import front_matter
 from souviens.jsonspan import Slice
+from souviens.merge import arranged
 from souviens.port.giving import choose
 from souviens.port.holes import Span, blanked
 from souviens.port.intake import take_in
@@ -356,3 +357,11 @@ def test_markdown_a_mark_that_makes_no_sense_is_kept(mark: str) -> None:
     assert not reading.problems
     assert not unaccounted(formats.reader("markdown"), slice, reading)
     assert len(reading.conversations[0].messages) == 1
+
+
+def test_markdown_the_order_of_roots_is_kept_where_no_tip_is_named() -> None:
+    orphan, first, last = said("m-1", "m-gone", "one"), said("m-2", None, "two"), said("m-3", None, "three")
+    messages = tuple(replace(message, order=order) for order, message in enumerate((orphan, first, last)))
+    ((_, reading),) = readings(markdown.write(Chosen((Conversation("c-1", "x", None, Head("t"), messages),))))
+    (read,) = reading.conversations
+    assert [m.provider_id for m in arranged(read.messages)] == ["m-1", "m-2", "m-3"]

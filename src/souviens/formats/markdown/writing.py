@@ -176,7 +176,8 @@ class _Page:
         self.attachments = {attachment.id: attachment for attachment in conversation.attachments}
         self.trees: Forest = forest(conversation.messages, lambda m: m.visibility != "placeholder" or bool(m.parts))
         self.parents = self._parents()
-        self.siblings = Counter(self.parents.values())
+        # Whatever roots hang from, which comes last decides what was shown where no tip is named.
+        self.siblings = Counter(self._place(parent) for parent in self.parents.values())
         self.numbers: dict[str, int] = {}
         self.ends: dict[str, str] = {}  # message -> the last of its pieces
         self.before: str | None = None  # the piece written last
@@ -192,6 +193,9 @@ class _Page:
             else self.trees.above[message.id] or (beginnings[message.id] or "").strip("()") or None
             for message in self.trees.order
         }
+
+    def _place(self, parent: str | None) -> str | None:
+        return parent if parent in self.trees.above else None
 
     def blocks(self) -> Iterator[str]:
         """The page after its front matter: the active path, the other branches, attachments that no message points to."""
@@ -277,7 +281,7 @@ class _Page:
                     parent = self.parents[message.id]
                     above = self.ends.get(parent or "", parent)
                     told |= {"parent": above} if above != self.before else {}
-                    told |= {"order": message.order} if self.siblings[parent] > 1 else {}
+                    told |= {"order": message.order} if self.siblings[self._place(parent)] > 1 else {}
                 self.before = self.ends[message.id] = id
                 yield f'<a id="{id}"></a>\n\n{title}' + (f"\n{mark(told)}" if told else "") + "".join(f"\n\n{w}" for w in words)
 
