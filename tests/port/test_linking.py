@@ -133,6 +133,15 @@ def test_forks_are_the_other_branches(vault: Vault, tmp_path: Path) -> None:
     assert ("fork", c("w")) in pairs(found(vault, c("v")))
 
 
+def test_a_first_message_written_anew_is_a_fork_from_the_beginning(vault: Vault, tmp_path: Path) -> None:
+    root = "00000000-0000-4000-8000-000000000000"
+    edited = claude_chat("e", said("e0", root, "human", "Name a tea."), said("e1", root, "human", "Name a green tea."))
+    take_in(vault, write(tmp_path / "conversations.json", [edited]))
+    first, second = (make_id("m", make_id("c", "claude", "e"), id) for id in ("e0", "e1"))
+    (reference,) = [reference for reference in found(vault, first) if reference.type == "fork"]
+    assert (reference.id, reference.reason) == (second, "another branch of this conversation, from its beginning on")
+
+
 def test_an_alias_counts_where_the_vault_introduces_it(vault: Vault, tmp_path: Path) -> None:
     chats = [
         talk("p", 0, "The Applicant Tracking System (ATS) lost two letters.", "Oh."),

@@ -178,6 +178,7 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
+    """A conversation, a project, or what stands beside the arrays of them."""
     if slice.kind == BESIDE:
         return read_beside(slice)
     slice = loaded(slice)

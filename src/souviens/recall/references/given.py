@@ -15,16 +15,16 @@ _OPENING = 2  # messages two conversations have to begin with alike to be forks 
 
 
 def forks(told: Told) -> Iterator[Reference]:
-    """The other branches at the message a turn follows."""
+    """The other branches at the place a turn follows: a message, or the beginning."""
     conversation, message = told.record, told.message
     assert isinstance(conversation, Conversation)
     assert message is not None
     by_id = {m.id: m for m in conversation.messages}
-    for id in branch_points(conversation.messages).get(message.parent or "", ()):
+    for id in branch_points(conversation.messages).get(message.parent, ()):
         other = by_id[id]
         if id != message.id and other.visibility == "visible":
-            said = spoken(by_id[message.parent]) if message.parent in by_id else ""
-            reason = f'another branch of this conversation, from "{short(said)[:60]}" on'
+            place = f'"{short(spoken(by_id[message.parent]))[:60]}"' if message.parent in by_id else "its beginning"
+            reason = f"another branch of this conversation, from {place} on"
             yield _told(told, other).refer("fork", 1.0, reason)
 
 
@@ -35,7 +35,7 @@ def branches(seq: int, conversation: Conversation) -> Iterator[Reference]:
     for parent, children in branch_points(conversation.messages).items():
         for id in children:
             other = by_id[id]
-            if id not in path and parent in path and other.visibility == "visible":
+            if id not in path and (parent is None or parent in path) and other.visibility == "visible":
                 at = conversation.messages.index(other) + 1
                 yield Told(conversation, other, seq, at).refer("fork", 1.0, "a branch that was left for another one")
 
