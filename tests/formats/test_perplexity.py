@@ -208,7 +208,7 @@ def test_entries_in_an_object_are_turns_and_anything_else_is_refused_by_name(tmp
 
 def test_what_stands_beside_the_threads_is_on_the_receipt(vault: Vault, tmp_path: Path) -> None:
     threads = [{"context_uuid": "c", "entries": [{"query": "a", "answer": "b"}]}]
-    beside = {"user": {"email": "me@example.com"}, "version": 2, "nothing": []}
+    beside = {"user": {"email": "me@example.com"}, "version": 2}
     path = write(tmp_path / "x.json", {**beside, "conversations": threads, "memories": [{"text": "TEA"}], "tone": "FRENCH"})
     receipt = take_in(vault, path)
     assert receipt.unknown_fields == {"memories": 1, "tone": 1, "version": 1}
