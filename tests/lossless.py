@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from souviens.formats import Reader, plain
+from souviens.formats._document import BESIDE
 from souviens.jsonspan import Slice
 from souviens.records import Json, Reading
 
@@ -45,7 +46,9 @@ def said(format: Reader, slice: Slice) -> Json:
 def unaccounted(format: Reader, slice: Slice, reading: Reading) -> Counter[str]:
     """The leaves of a slice that its records hold less often, after what is rightly said otherwise: an empty string says nothing; a
     word of the provider's for which records have one of their own counts as that; ids of conversations, messages, their parents
-    and children are the graph itself."""
+    and children are the graph itself. A member that nobody knows is no record: the receipt names it."""
+    if slice.kind == BESIDE:
+        return Counter(dict.fromkeys({slice.where} - reading.unknown.keys(), 1))
     words: dict[str, str] = getattr(format, "WORDS", {})
     graph = {m.provider_id for c in reading.conversations for m in c.messages}
     graph |= {c.provider_id for c in reading.conversations} | {m.provider_id for m in reading.memories}

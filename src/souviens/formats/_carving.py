@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Set
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from io import BytesIO
@@ -20,14 +20,13 @@ from typing import NamedTuple
 import msgspec
 
 from souviens.canon import canonical, sha256
-from souviens.delivery import Entry, Peek
+from souviens.delivery import Entry
 from souviens.errors import SourceError
 from souviens.formats._dialogue import Undecodable
 from souviens.formats._fields import Fields
-from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, load, locate, sample
+from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, load, locate
 from souviens.records import Json, Problem, Reading
 
-_SHOWN = 4  # elements of an array in the sample that a look at a file makes: fewer are all there are
 LARGEST = 1 << 30  # bytes of a file that is carved: it is held in memory
 
 
@@ -155,63 +154,6 @@ def beginnings(data: bytes, *keys: str) -> str:
     return " ".join(map(str, [*found, here]))
 
 
-def with_members(pieces: Iterable[Glue | Slice], path: str, known: Set[str]) -> Iterator[Glue | Slice]:
-    """The pieces of a file that `cut_elements` cut by a key, and in its glue each member that is not known and says something: a
-    slice of the kind "member", or of an account what is to be withheld."""
-    held = bytearray()
-    for piece in pieces:
-        if isinstance(piece, Glue) and not piece.secret:
-            held += piece.data
-            continue
-        yield from _members_of(bytes(held), path, known)
-        held.clear()
-        yield piece
-    yield from _members_of(bytes(held), path, known)
-
-
-def _members_of(glue: bytes, path: str, known: Set[str]) -> Iterator[Glue | Slice]:
-    text = glue.decode("latin-1")  # a character a byte
-    marks = []
-    here = _BETWEEN.match(text)
-    while here is not None and (key := _KEY.match(text, here.end())) is not None:
-        name = str(json.loads(key[1].encode("latin-1").decode("utf-8", "replace")))
-        try:
-            value, end = _scan(text, key.end())
-        except (ValueError, RecursionError):
-            # The array whose elements are slices, or a member that is cut off.
-            marks += [Mark(key.end(), len(text), name, "member")] if name not in known else []
-            break
-        if name not in known and value not in (None, "", [], {}):
-            is_account = name.lower() in ("user", "account", "profile") or _ACCOUNT.search(text, key.start(), end) is not None
-            is_secret = is_account and isinstance(value, (str, list, dict))
-            secret = Mark(key.end() + 1, end - 1, name, secret="the account")
-            marks.append(secret if is_secret else Mark(key.end(), end, name, "member"))
-        here = _BETWEEN.match(text, end)
-    yield from carve(glue, path, marks)
-
-
-def member(slice: Slice) -> Reading:
-    """What is said of a slice of the kind "member"."""
-    reason = slice.damage or "no reader knows this part of the export: kept as it is, not read"
-    return Reading(problems=(Problem("source", slice.path, slice.where, reason),))
-
-
-def elements(seen: Peek, *keys: str) -> Iterator[Json]:
-    """The elements of the array under `keys` (of none: of the document) that a look at the beginning of a file shows, pruned: the
-    first ones, and all that stand in its first 64 KiB."""
-    shown = seen.sample
-    for key in keys:
-        shown = shown.get(key) if isinstance(shown, dict) else None
-    if not isinstance(shown, list):
-        return
-    yield from shown
-    if len(shown) < _SHOWN:
-        return
-    for piece in cut_elements(BytesIO(seen.head), path="", kind="", keys=keys):
-        if isinstance(piece, Slice) and piece.where:
-            yield sample(piece.data) if piece.damage else piece.value
-
-
 def identifier(value: Json) -> str | None:
     """A provider's id, a string or a number, as a string; None if there is none."""
     return Fields({"": value}).identifier("")
@@ -283,10 +225,6 @@ def members(data: bytes) -> Generator[tuple[str, int, int], None, int]:
 
 _scan = json.JSONDecoder().raw_decode
 _LEAD = re.compile(r"(?:\xef\xbb\xbf)?[ \t\r\n]*")
-_BETWEEN = re.compile(r"(?:\xef\xbb\xbf)?[ \t\r\n,{}\]]*")
-_ACCOUNT = re.compile(
-    r'"(?:(?:user|owner)_?)?(?:e-?mail|phone)(?:_?address|_?number)?"\s*:|"(?:access|api)_?(?:token|key)"\s*:', re.IGNORECASE
-)
 _GAP, _COMMA = re.compile(r"[ \t\r\n]*\{[ \t\r\n]*"), re.compile(r"[ \t\r\n,]*")
 _KEY = re.compile(r'("(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")[ \t\r\n]*:[ \t\r\n]*')
 

@@ -20,9 +20,10 @@ from itertools import groupby
 from souviens.canon import make_id, rfc3339
 from souviens.delivery import Delivery, Entry, Peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import Kind, cut_values, elements, identifier, mark_of
+from souviens.formats._carving import Kind, cut_values, identifier, mark_of
 from souviens.formats._content import content_parts
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, loaded, role_of
+from souviens.formats._document import is_any
 from souviens.formats._fields import Fields
 from souviens.jsonspan import Glue, Slice
 from souviens.records import (
@@ -62,19 +63,18 @@ _KNOWN = frozenset({
 
 def identify(delivery: Delivery) -> str | None:
     """ "chats": arrays of messages that each name their chat."""
-    return "chats" if any(_is_chat(delivery.peek(entry)) for entry in delivery.entries) else None
+    return "chats" if any(_is_chat(entry, delivery.peek(entry)) for entry in delivery.entries) else None
 
 
-def _is_chat(seen: Peek) -> bool:
-    return any(map(_is_message, _messages(seen)))
+def _is_chat(entry: Entry, seen: Peek) -> bool:
+    return is_any(entry, _messages(seen), lambda value: _is_message(value) if isinstance(value, dict) and value else None)
 
 
-def _messages(seen: Peek) -> Iterator[Json]:
+def _messages(seen: Peek) -> list[Json]:
     """What may be messages at the beginning of a file: the elements of an array, or of an array on each line."""
-    if seen.look == "array":
-        yield from elements(seen)
-    elif seen.look == "lines" and isinstance(seen.sample, list):
-        yield from (item for line in seen.sample if isinstance(line, list) for item in line)
+    if seen.look not in ("array", "lines") or not isinstance(seen.sample, list):
+        return []
+    return seen.sample if seen.look == "array" else [item for line in seen.sample if isinstance(line, list) for item in line]
 
 
 def _is_message(value: Json) -> bool:
@@ -96,7 +96,7 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
     found: dict[str, Treatment] = {}
     for entry in delivery.entries:
         seen = delivery.peek(entry)
-        if _is_chat(seen) or _is_alike(entry, seen):
+        if _is_chat(entry, seen) or _is_alike(entry, seen):
             found[entry.name] = "cut"
         elif seen.has("email") and not _chat_of(entry):
             found[entry.name] = "withhold"

@@ -16,14 +16,15 @@ Sources: formats.md 6; personal-ai-memory and nexus-ai-chat-importer for the sha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from functools import partial
 
 from souviens.canon import make_id
-from souviens.delivery import Delivery, Entry, Peek, peek
+from souviens.delivery import Delivery, Entry, peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import AGAIN, Kind, elements, identifier, mark_of, marked, member, told_again, with_members
+from souviens.formats._carving import AGAIN, Kind, identifier, mark_of, marked, told_again
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path, loaded
+from souviens.formats._document import BESIDE, is_any, read_beside, with_beside
 from souviens.formats._fields import Fields, name_type, note
 from souviens.jsonspan import Glue, Slice, cut_elements, decode
 from souviens.records import Citation, Head, Json, Opaque, Part, Problem, Reading, Text, Topic, Treatment
@@ -68,35 +69,45 @@ _KNOWN_MESSAGE = frozenset({
 
 def identify(delivery: Delivery) -> str | None:
     """ "account": the official file. "thread", "answers": one thread, from an exporter or from the API."""
-    kinds = {_kind(delivery.peek(entry)) for entry in delivery.entries}
+    kinds = {_kind(entry) for entry in delivery.entries}
     return next((shape for shape in ("account", "conversation", "thread", "answers") if shape in kinds), None)
 
 
-def _kind(seen: Peek) -> str:
-    if seen.look not in ("object", "array", "lines"):
-        return ""
+def _kind(entry: Entry) -> str:
+    seen = peek(entry)
     if seen.look == "object":
-        return _shape(seen.first, elements(seen, "conversations"), elements(seen, "entries"))
-    found = (_shape(value) for value in elements(seen) if isinstance(value, dict))
-    kind = next(filter(None, found), "")
+        return _shape(seen.first, entry)
+    if seen.look not in ("array", "lines") or not isinstance(seen.sample, list):
+        return ""
+    kinds = (_shape(value) for value in seen.sample if isinstance(value, dict))
+    kind = next(filter(None, kinds), "")
     return "" if kind == "account" and seen.look == "array" else kind
 
 
-def _shape(value: dict[str, Json], conversations: Iterable[Json] = (), entries: Iterable[Json] = ()) -> str:
-    """What a document is. conversations, entries: more of what stands under these keys than is shown of it."""
-    turns, metadata = value.get("conversations"), value.get("metadata")
+def _shape(value: dict[str, Json], entry: Entry | None = None) -> str:
+    """What a document is. entry: the file that it is, to look further into it than is shown here."""
+
+    def is_any_of(held: list[Json], is_ours: Callable[[Json], bool], *keys: str) -> bool:
+        return is_any(entry, held, partial(_told, is_ours), *keys) if entry else any(map(is_ours, held))
+
+    turns, metadata, listed = (value.get(key) for key in ("conversations", "metadata", "entries"))
     if isinstance(turns, list):
+        if is_any_of(turns, _is_conversation, "conversations"):
+            return "account"
         named = isinstance(metadata, dict) and any(key.startswith("thread_") for key in metadata)
-        for turn in (*turns, *conversations):
-            if _is_conversation(turn):
-                return "account"
-            if named or _has(turn, "query", "answer"):
-                return "thread"
-        return "thread" if named else ""
+        return "thread" if named or is_any_of(turns, lambda turn: _has(turn, "query", "answer"), "conversations") else ""
     if _is_conversation(value):
         return "conversation"
-    listed = value.get("entries")
-    return "answers" if isinstance(listed, list) and any(_has(entry, "query_str") for entry in (*listed, *entries)) else ""
+    is_answers = isinstance(listed, list) and is_any_of(listed, lambda turn: _has(turn, "query_str"), "entries")
+    return "answers" if is_answers else ""
+
+
+def _told(is_ours: Callable[[Json], bool], value: Json) -> bool | None:
+    """Whether an element is ours; None if it does not show, as of one that is empty or lacks what stands in others."""
+    if is_ours(value):
+        return True
+    odd = not isinstance(value, dict) or not value or None in value.values() or not value.keys().isdisjoint((*_CONTEXTS, *_UUIDS))
+    return None if odd else False
 
 
 def _is_conversation(value: Json) -> bool:
@@ -108,7 +119,7 @@ def _has(value: Json, *keys: str) -> bool:
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
-    return {entry.name: "cut" for entry in delivery.entries if _kind(delivery.peek(entry))}
+    return {entry.name: "cut" for entry in delivery.entries if _kind(entry)}
 
 
 def sidecars(delivery: Delivery) -> Json:
@@ -117,11 +128,11 @@ def sidecars(delivery: Delivery) -> Json:
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
     """Each thread as one slice; of an account what else it holds as one each."""
-    kind = _kind(peek(entry))
+    kind = _kind(entry)
     with entry.open() as stream:
         if kind == "account":
             pieces = cut_elements(stream, path=entry.name, kind="conversation", keys=("conversations",))
-            yield from with_members(marked(pieces, _mark), entry.name, frozenset({"conversations"}))
+            yield from with_beside(marked(pieces, _mark), entry.name, {"conversations": "conversation"})
         else:
             yield from marked(cut_elements(stream, path=entry.name, kind=kind or "conversation"), _mark)
 
@@ -131,13 +142,13 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
 
 def read(slice: Slice, sidecars: Json) -> Reading:
     slice = loaded(slice)
-    if slice.kind == "member":
-        return member(slice)
+    if slice.kind == BESIDE:
+        return read_beside(slice)
     return told_again(slice, _dialogue(slice).read(slice, sidecars), AGAIN)
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
-    return {} if slice.kind == "member" else _dialogue(slice).locations(slice)
+    return {} if slice.kind == BESIDE else _dialogue(slice).locations(slice)
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
