@@ -124,6 +124,23 @@ def test_a_flaw_in_a_copy_refuses_that_message_only() -> None:
     assert [problem.where for problem in reading.problems] == ["[0].chat.history.messages.b"]
 
 
+def test_numbers_for_ids_are_the_strings_they_stand_for() -> None:
+    first = {"id": 1, "parentId": None, "childrenIds": [2], "role": "user", "content": "q"}
+    second = {"id": 2, "parentId": 1, "childrenIds": [], "role": "assistant", "content": "a"}
+    value = {"id": 7, "chat": {"history": {"messages": {"1": first, "2": second}, "currentId": 2}}}
+    chat = read(value)
+    assert (chat.provider_id, [m.provider_id for m in chat.messages]) == ("7", ["1", "2"])
+    assert [m.parent for m in chat.messages] == [None, chat.messages[0].id]
+    assert chat.head.tip == chat.messages[1].id
+
+
+def test_an_id_that_is_not_the_key_and_a_parent_that_is_gone_stay() -> None:
+    value = tree({"id": "a", "parentId": "gone", "role": "user", "content": "x"})
+    value["chat"]["history"]["messages"]["a"]["id"] = "other"
+    (message,) = read(value).messages
+    assert (message.provider_id, message.extra) == ("a", {"id": "other", "parentId": "gone"})
+
+
 # --- what is said -------------------------------------------------------------------------------------------------------
 
 
@@ -249,6 +266,28 @@ def test_memories_of_the_database_are_memories() -> None:
         ("fact", "Has an apple tree", "imported"),
         ("profile", "Prefers short answers", "imported"),
     ]
+
+
+def test_times_of_notes_and_channels_are_nanoseconds() -> None:
+    stored = [reading for _, reading in readings(case("summer_2026"))]
+    (note,) = (topic for reading in stored for topic in reading.topics if topic.name == "Pruning")
+    (channel,) = (c for reading in stored for c in reading.conversations if c.head.title == "family")
+    assert (note.created.us, channel.head.created.us) == (1_779_000_000_000_000, 1_779_000_000_000_000)
+    assert [m.time.us for m in channel.messages][2:] == [1_779_000_010_000_000, 1_779_000_020_123_456]
+
+
+def test_a_post_follows_the_post_before_it_and_not_an_answer_in_a_thread() -> None:
+    (channel,) = (c for _, reading in readings(case("summer_2026")) for c in reading.conversations if c.head.title == "family")
+    nodes = messages(channel)
+    parents = {m.provider_id: m.parent for m in channel.messages}
+    assert parents == {"ch-1": None, "ch-2": nodes["ch-1"].id, "ch-3": nodes["ch-1"].id, "ch-4": nodes["ch-2"].id}
+
+
+def test_a_post_keeps_the_id_of_one_that_is_gone() -> None:
+    post = {"id": "p", "parent_id": "gone", "content": "x"}
+    slice = Slice("channel", "x", ".channel[0]", json.dumps({"id": "c", "name": "n", "message": [post]}).encode())
+    (channel,) = openwebui.read(slice, {}).conversations
+    assert channel.messages[0].extra == {"parent_id": "gone"}
 
 
 def test_messages_that_only_the_table_has_are_read() -> None:

@@ -25,7 +25,7 @@ from souviens.records import Json, Reading
 
 NAME = "openwebui"
 TITLE = "Open WebUI chats"
-READER = 3
+READER = 4
 SUPPORT = "samples"
 WORDS = {
     "message": "text",
@@ -71,7 +71,7 @@ __all__ = [
 def read(slice: Slice, sidecars: Json) -> Reading:
     if slice.kind == "chat":
         return chats.read(slice, sidecars)
-    return statements.CHANNELS.read(slice, sidecars) if slice.kind == "channel" else statements.read(slice)
+    return statements.read_channel(slice) if slice.kind == "channel" else statements.read(slice)
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:

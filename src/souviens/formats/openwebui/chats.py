@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from typing import NamedTuple
 
 from souviens.canon import Instant, make_id, unknown
 from souviens.formats import Place
@@ -14,11 +15,20 @@ from souviens.jsonspan import Slice
 from souviens.records import Head, Json, Reading, Topic
 
 
+class _Beside(NamedTuple):
+    """What a message is told of what is around it: the uploaded files, and the ids that the chat's messages bear."""
+
+    files: dict[str, str]
+    ids: frozenset[str]
+
+
 def read(slice: Slice, sidecars: Json) -> Reading:
     """A chat. One that has no messages because they cannot be read is refused, and not taken for an empty one."""
     slice = loaded(slice)
     reason = _refusal(slice.value) if isinstance(slice.value, dict) else ""
-    return refused(slice, reason) if reason else _CHATS.read(graph.folded(slice), sidecars)
+    if reason or not isinstance(slice.value, dict):
+        return refused(slice, reason) if reason else _CHATS.read(slice, sidecars)
+    return _CHATS.read(graph.folded(slice), _Beside(sidecars, graph.told(slice.value)))
 
 
 def _refusal(value: dict[str, Json]) -> str:
@@ -124,7 +134,7 @@ def _tip(chat: Fields, current: Json) -> str:
     """The leaf that was last shown. It stays where it stands: it may name a message that is not there."""
     history = chat.left.get("history")
     words = [history.get("currentId") if isinstance(history, dict) else None, current, chat.left.get("currentId")]
-    return next((word for word in words if isinstance(word, str) and word), "")
+    return next((word for word in map(graph.named, words) if word), "")
 
 
 def _message(fields: Fields, desk: Desk) -> Draft:
@@ -134,7 +144,12 @@ def _message(fields: Fields, desk: Desk) -> Draft:
         fields.left.update(renamed)
     else:
         desk.drop_children(fields, "childrenIds", fields.identifier("id"))
-    fields.identifier("parentId")
+    if graph.OWN_ID in fields.left:
+        fields.left["id"] = fields.left.pop(graph.OWN_ID)
+    around: _Beside = desk.sidecars
+    parent = graph.named(fields.left.get("parentId"))
+    if parent is None or parent in around.ids:  # else only a hash of it would be left
+        fields.identifier("parentId")
     time = _time(fields)
     role, model = role_of(fields.text("role"), {}), fields.optional("model")
     fields.drop("modelName", model)

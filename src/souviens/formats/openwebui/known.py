@@ -45,4 +45,7 @@ CHANNEL = frozenset({
     "user_id", "type", "description", "is_private", "data", "meta", "access_control", "updated_by", "archived_at", "archived_by",
     "deleted_at", "deleted_by", "message",
 })  # fmt: skip
-POST = frozenset({"user_id", "app_id", "channel_id", "reply_to_id", "is_pinned", "pinned_at", "pinned_by", "data", "meta"})
+POST = frozenset({
+    "user_id", "app_id", "channel_id", "parent_id", "reply_to_id", "is_pinned", "pinned_at", "pinned_by", "data", "meta",
+    "message_reaction",
+})  # fmt: skip

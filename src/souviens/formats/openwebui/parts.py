@@ -205,7 +205,7 @@ def file(value: Json, desk: Desk) -> Part:
     media = next((m for m in ("image", "audio", "video") if m in (kind, media_type.partition("/")[0])), "file")
     for key, taken in (("id", pointer), ("content_type", media_type), ("size", size)):
         fields.drop(key, taken)
-    member = desk.sidecars.get(pointer) if isinstance(desk.sidecars, dict) else None
+    member = desk.sidecars.files.get(pointer)
     return desk.attach(
         pointer or digest_of(value), media, name=name, media_type=media_type, size=size, member=member, missing=missing,
         extra=fields.left,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from decimal import Decimal
 
 from souviens.canon import Instant, make_id
 from souviens.formats import Place
-from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded
+from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, name_holes
 from souviens.formats._fields import Fields, Unknown
 from souviens.formats._statements import NO_WORDS, Statement, stated, whole
 from souviens.formats.openwebui import known
 from souviens.formats.openwebui.chats import folder_id
+from souviens.formats.openwebui.graph import named
 from souviens.jsonspan import Slice
 from souviens.records import Document, Head, Json, Memory, Reading, Text, Topic
 
 _TYPES = {"user": "profile", "context": "fact"}
+_NANOSECONDS = 10**17  # the smallest number that is taken for nanoseconds: 1973
 
 
 def read(slice: Slice) -> Reading:
@@ -85,9 +88,10 @@ def _note(fields: Fields, unknown: Unknown) -> Topic:
 
 
 def _time(fields: Fields, key: str) -> Instant:
-    """In seconds, of notes and channels in nanoseconds."""
+    """In seconds, of notes and channels in nanoseconds: numbers of 19 digits, which the decoder keeps as Decimal."""
     value = fields.left.get(key)
-    return fields.epoch(key, unit=10**9 if type(value) is int and abs(value) >= 10**17 else 0)
+    is_nanoseconds = isinstance(value, (int, Decimal)) and abs(Decimal(value)) >= _NANOSECONDS
+    return fields.epoch(key, unit=10**9 if is_nanoseconds else 0)
 
 
 def _topic(
@@ -133,14 +137,26 @@ def _channel_id(slice: Slice) -> Identity:
 
 
 def _posts(value: Json) -> list[Node]:
-    """Posts follow one another; an answer in a thread hangs from the post it answers."""
+    """Posts follow one another; an answer in a thread hangs from the post it answers, and no post from an answer."""
+    rows = value.get("message")
+    listed = list_nodes(rows, "message", id="id")
+    answered = [_answered(row) for row in rows] if isinstance(rows, list) else []
+    nodes: list[Node] = []
+    last: int | None = None  # the place of the last post that is no answer
+    for place, (node, above) in enumerate(zip(name_holes(listed, filter(None, answered)), answered, strict=True)):
+        if above is not None:
+            node = node._replace(parent=above)
+        elif last is not None and last != place - 1:
+            node = node._replace(parent=last)
+        nodes.append(node)
+        if above is None and (node.id or node.value is not None):  # else it was erased, and was an answer for all one knows
+            last = place
+    return nodes
 
-    def parent(post: dict[str, Json]) -> str | None:
-        above = post.get("parent_id")
-        return above if isinstance(above, str) and above else None
 
-    nodes = list_nodes(value.get("message"), "message", id="id", parent=parent)
-    return [node if node.parent else node._replace(parent=PREVIOUS) for node in nodes]
+def _answered(post: Json) -> str | None:
+    """The id of the post that this one answers in its thread."""
+    return named(post.get("parent_id")) if isinstance(post, dict) else None
 
 
 def _channel(fields: Fields, desk: Desk) -> Head:
@@ -153,7 +169,8 @@ def _channel(fields: Fields, desk: Desk) -> Head:
 def _post(fields: Fields, desk: Desk) -> Draft:
     """A model that was called into the channel is named in `meta`."""
     fields.identifier("id")
-    fields.identifier("parent_id")
+    if _answered(fields.left) is None or _answered(fields.left) in desk.sidecars:
+        fields.identifier("parent_id")
     meta = fields.left.get("meta")
     model = meta.get("model_id") if isinstance(meta, dict) else None
     time, updated = _time(fields, "created_at"), _time(fields, "updated_at") if "updated_at" in fields.left else None
@@ -163,3 +180,10 @@ def _post(fields: Fields, desk: Desk) -> Draft:
 
 
 CHANNELS = Dialogue(known.PROVIDER, _channel_id, _posts, _channel, _post, known_head=known.CHANNEL, known_message=known.POST)
+
+
+def read_channel(slice: Slice) -> Reading:
+    """A channel; its posts are told which ids there are, so that one that answers a post which is gone keeps its id."""
+    slice = loaded(slice)
+    nodes = _posts(slice.value) if isinstance(slice.value, dict) else []
+    return CHANNELS.read(slice, frozenset(node.id for node in nodes))
