@@ -15,7 +15,7 @@ from souviens.formats.librechat.write import CANNOT, CARRIES, write
 
 NAME = "librechat"
 TITLE = "LibreChat chat"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 WORDS = {
     "think": "reasoning",
