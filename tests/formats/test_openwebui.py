@@ -192,6 +192,12 @@ def test_content_that_is_no_block_stays_as_it_is(content: str) -> None:
     assert message.parts == (Text(content),)
 
 
+def test_a_block_that_a_person_pasted_is_their_words() -> None:
+    content = '<details type="reasoning" done="true">\n<summary>Thought</summary>\n> hm\n</details>\nwhat is that?'
+    (message,) = read(tree({"id": "a", "role": "user", "content": content})).messages
+    assert (message.parts, message.extra) == ((Text(content),), {})
+
+
 def test_a_block_inside_a_block_is_its_text() -> None:
     content = '<details type="reasoning">\n<summary>s</summary>\n> a\n<details>\n> b\n</details>\n</details>\nc'
     (message,) = read(tree({"id": "a", "role": "assistant", "content": content})).messages
@@ -255,6 +261,16 @@ def test_it_claims_nothing_of_others(value: Json, tmp_path: Path) -> None:
     path.write_text(json.dumps(value), encoding="utf-8")
     with open_delivery(path) as delivery:
         assert openwebui.identify(delivery) is None
+
+
+@pytest.mark.parametrize("odd", [None, {}, {"title": "x"}, {"history": {"messages": []}}, 5], ids=str)
+def test_one_odd_chat_at_the_beginning_does_not_refuse_the_others(odd: Json, tmp_path: Path) -> None:
+    good = {**tree({"id": "a", "role": "user", "content": "GOOD"}), "archived": False}
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([{**good, "id": "c0", "chat": odd}, good]), encoding="utf-8")
+    with open_delivery(path) as delivery:
+        assert openwebui.identify(delivery) == "chats"
+    assert [spoken(m) for _, reading in readings(path) for c in reading.conversations for m in c.messages] == ["GOOD"]
 
 
 # --- the database -------------------------------------------------------------------------------------------------------

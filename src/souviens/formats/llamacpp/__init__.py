@@ -15,7 +15,7 @@ from souviens.formats.llamacpp.write import CANNOT, CARRIES, write
 
 NAME = "llamacpp"
 TITLE = "llama.cpp conversations"
-READER = 1
+READER = 2
 SUPPORT = "documented"
 WORDS = {"function": "tool_call", "message": "text"}
 GUIDE = Guide(

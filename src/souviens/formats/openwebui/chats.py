@@ -153,7 +153,7 @@ def _message(fields: Fields, desk: Desk) -> Draft:
     time = _time(fields)
     role, model = role_of(fields.text("role"), {}), fields.optional("model")
     fields.drop("modelName", model)
-    said = parts.said(fields, desk)
+    said = parts.said(fields, desk, by_model=role == "assistant")
     said += [parts.file(file, desk) for file in fields.items("files")]
     said += parts.sources([*fields.items("sources"), *fields.items("citations")], desk)
     return Draft(role, time, said, author=_author(fields), model=model)
