@@ -286,7 +286,7 @@ def test_memories_of_the_database_are_memories() -> None:
 
 def test_times_of_notes_and_channels_are_nanoseconds() -> None:
     stored = [reading for _, reading in readings(case("summer_2026"))]
-    (note,) = (topic for reading in stored for topic in reading.topics if topic.name == "Pruning")
+    (note,) = (topic for reading in stored for topic in reading.topics if topic.name == "Pruning" and not topic.summary)
     (channel,) = (c for reading in stored for c in reading.conversations if c.head.title == "family")
     assert (note.created.us, channel.head.created.us) == (1_779_000_000_000_000, 1_779_000_000_000_000)
     assert [m.time.us for m in channel.messages][2:] == [1_779_000_010_000_000, 1_779_000_020_123_456]
@@ -323,6 +323,35 @@ def test_a_column_of_json_keeps_its_numbers() -> None:
     assert decode(slice.data)[0]["chat"]["models"] == ["llama3:8b"]
 
 
+# Tables whose rows are neither read nor logins and keys alone.
+UNREAD = {"spring_2024": [], "summer_2026": [".automation", ".tool"]}
+
+
+def test_prompts_models_skills_and_files_of_nothing_are_topics() -> None:
+    topics = {topic.name: topic for _, reading in readings(case("summer_2026")) for topic in reading.topics if not topic.parent}
+    assert topics["Coach"].instructions == "You are a patient coach."
+    said = [document.text for topic in topics.values() for document in topic.documents]
+    assert {"Which tea goes with {{food}}?", "Cut above a bud.", "Of nothing at all."} <= set(said)
+    assert "Of a chat that is gone." in str(topics["feedback"].documents)
+
+
+def test_messages_whose_chat_is_gone_are_a_chat() -> None:
+    found = {c.provider_id: c for _, reading in readings(case("summer_2026")) for c in reading.conversations}
+    assert [spoken(m) for m in found["0b000000-0000-4000-8000-000000000009"].messages] == ["My chat is gone"]
+
+
+def test_an_erased_answer_takes_along_what_was_thought_of_it() -> None:
+    for slice, reading in readings(case("summer_2026")):
+        for chat in reading.conversations:
+            if chat.head.title == "The list" and len(chat.messages) > 1:
+                assert "It was pears." in str(chat.head.extra["feedback"])
+                nodes = messages(chat)
+                assert Place(("feedback", 0)) in openwebui.traces(slice, {nodes["q2"].id})
+                assert Place(("feedback", 0, "snapshot")) in openwebui.traces(slice, {nodes["q3"].id})
+                return
+    raise AssertionError("no such chat")
+
+
 @pytest.mark.parametrize("name", ["spring_2024", "summer_2026"])
 def test_logins_and_keys_reach_neither_slices_nor_the_vault(vault: Vault, name: str) -> None:
     path = case(name)
@@ -330,7 +359,8 @@ def test_logins_and_keys_reach_neither_slices_nor_the_vault(vault: Vault, name: 
     assert secret in path.read_bytes()
     assert all(secret not in slice.data and b"mira@" not in slice.data for slice, _ in readings(path))
     receipt = take_in(vault, path)
-    assert [withheld.path for withheld in receipt.withheld] == [path.name]
+    assert {withheld.path for withheld in receipt.withheld} == {path.name}
+    assert [withheld.where for withheld in receipt.withheld] == ["", *UNREAD[name]]
     assert receipt.read.conversations and receipt.read.memories
 
 
@@ -350,9 +380,19 @@ def test_an_erased_message_takes_its_copies_and_its_file_along() -> None:
                     Place(("chat_message", 0)),
                     Place(("chat_file", 0)),
                     Place(("file", 0)),
+                    Place(("feedback", 0, "snapshot")),
                 }
                 return
     raise AssertionError("no such chat")
+
+
+def test_a_file_that_only_a_message_names_goes_with_it() -> None:
+    asked = {"id": "a", "role": "user", "content": "x", "files": [{"type": "file", "url": "/api/v1/files/f1"}]}
+    value = {**tree(asked, {"id": "b", "parentId": "a", "role": "user", "content": "y"}), "file": [{"id": "f1"}, {"id": "f2"}]}
+    slice = Slice("chat", "x", "[0]", json.dumps(value).encode())
+    (chat,) = openwebui.read(slice, {}).conversations
+    assert openwebui.traces(slice, {messages(chat)["a"].id}) == [Place(("file", 0))]
+    assert openwebui.traces(slice, {messages(chat)["b"].id}) == []
 
 
 def test_a_title_that_is_the_words_of_an_erased_message_goes_too() -> None:

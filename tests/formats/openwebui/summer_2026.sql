@@ -49,3 +49,18 @@ INSERT INTO "message" VALUES ('ch-1', '5e0a7c1e-0000-4000-8000-00000000aaaa', '0
 INSERT INTO "message" VALUES ('ch-2', '5e0a7c1e-0000-4000-8000-00000000aaaa', '0ab00000-0000-4000-8000-000000000001', '@gemma remind us', NULL, NULL, 1779000009000000000, 1779000009000000000, NULL, NULL);
 INSERT INTO "message" VALUES ('ch-3', '5e0a7c1e-0000-4000-8000-00000000aaaa', '0ab00000-0000-4000-8000-000000000001', 'On Sundays.', NULL, '{"model_id": "gemma-4", "model_name": "Gemma 4"}', 1779000010000000000, 1779000012000000000, 'ch-1', NULL);
 INSERT INTO "message" VALUES ('ch-4', '5e0a7c1e-0000-4000-8000-00000000aaaa', '0ab00000-0000-4000-8000-000000000001', 'Then on Sundays.', NULL, NULL, 1779000020123456789, 1779000020123456789, NULL, NULL);
+CREATE TABLE "prompt" ("id" TEXT NOT NULL, "command" VARCHAR, "user_id" VARCHAR, "name" TEXT, "content" TEXT, "data" JSON, "meta" JSON, "tags" JSON, "is_active" BOOLEAN, "version_id" TEXT, "created_at" BIGINT, "updated_at" BIGINT);
+CREATE TABLE "model" ("id" TEXT NOT NULL, "user_id" TEXT, "base_model_id" TEXT, "name" TEXT, "params" TEXT, "meta" TEXT, "is_active" BOOLEAN, "updated_at" BIGINT, "created_at" BIGINT);
+CREATE TABLE "skill" ("id" TEXT NOT NULL, "user_id" TEXT, "name" TEXT, "description" TEXT, "content" TEXT, "meta" JSON, "is_active" BOOLEAN, "updated_at" BIGINT, "created_at" BIGINT);
+CREATE TABLE "feedback" ("id" TEXT NOT NULL, "user_id" TEXT, "version" BIGINT, "type" TEXT, "data" JSON, "meta" JSON, "snapshot" JSON, "created_at" BIGINT, "updated_at" BIGINT);
+CREATE TABLE "message_reaction" ("id" TEXT NOT NULL, "user_id" TEXT, "message_id" TEXT, "name" TEXT, "created_at" BIGINT);
+CREATE TABLE "automation" ("id" TEXT NOT NULL, "name" TEXT, "data" JSON);
+INSERT INTO "prompt" VALUES ('0bb00000-0000-4000-8000-000000000001', 'tea', '5e0a7c1e-0000-4000-8000-00000000aaaa', 'Tea', 'Which tea goes with {{food}}?', NULL, NULL, '["kitchen"]', 1, NULL, 1779000000, 1779000001);
+INSERT INTO "model" VALUES ('coach', '5e0a7c1e-0000-4000-8000-00000000aaaa', 'gemma-4', 'Coach', '{"system": "You are a patient coach.", "temperature": 0.4}', '{"description": "For running", "profile_image_url": "/static/favicon.png"}', 1, 1779000002, 1779000001);
+INSERT INTO "skill" VALUES ('pruning', '5e0a7c1e-0000-4000-8000-00000000aaaa', 'Pruning', 'How we prune', 'Cut above a bud.', NULL, 1, 1779000002, 1779000001);
+INSERT INTO "feedback" VALUES ('fb-1', '5e0a7c1e-0000-4000-8000-00000000aaaa', 0, 'rating', '{"rating": -1, "comment": "It was pears."}', '{"chat_id": "0b000000-0000-4000-8000-000000000001", "message_id": "q2"}', '{"chat": {"title": "The list"}}', 1779000005, 1779000005);
+INSERT INTO "feedback" VALUES ('fb-2', '5e0a7c1e-0000-4000-8000-00000000aaaa', 0, 'rating', '{"rating": 1, "comment": "Of a chat that is gone."}', '{"chat_id": "gone", "message_id": "q2"}', NULL, 1779000005, 1779000005);
+INSERT INTO "message_reaction" VALUES ('re-1', '5e0a7c1e-0000-4000-8000-00000000aaaa', 'ch-1', 'seedling', 1779000011000000000);
+INSERT INTO "automation" VALUES ('au-1', 'Water', '{"every": "SECRETWORDOFNOBODY"}');
+INSERT INTO "chat_message" VALUES ('0b000000-0000-4000-8000-000000000009-g1', '0b000000-0000-4000-8000-000000000009', '5e0a7c1e-0000-4000-8000-00000000aaaa', 'user', NULL, '"My chat is gone"', NULL, NULL, NULL, 'null', 'null', 1, 'null', 'null', NULL, 1779000050, 1779000050, NULL, NULL);
+INSERT INTO "file" VALUES ('0c000000-0000-4000-8000-000000000003', '5e0a7c1e-0000-4000-8000-00000000aaaa', 'alone.md', '{"name": "alone.md"}', 1778999991, NULL, '{"content": "Of nothing at all."}', 1778999991, NULL);

@@ -46,7 +46,8 @@ def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
-    """Where messages are repeated, a title that is one's words, and files of the database that only these messages were given."""
+    """Where messages are repeated, a title that is one's words, files of the database that only these messages were given, and
+    what was thought of them: with any judgement the client keeps the whole chat as it was."""
     value = loaded(slice).value
     if not isinstance(value, dict):
         return []
@@ -54,7 +55,7 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place]:
     found = [path for path, id, _ in graph.copies(value) if make_id("m", chat, id) in ids]
     if graph.identify(slice).provider_id:  # without an id the title is part of what the chat is known by
         found += _titles(value, [node.value.get("content") for node in graph.nodes(value) if _is_of(node, chat, ids)])
-    return [Place(path) for path in (*found, *_files(value, chat, ids))]
+    return [Place(path) for path in (*found, *_files(value, chat, ids), *_judgements(value, chat, ids))]
 
 
 def _titles(value: dict[str, Json], said: list[Json]) -> list[Path]:
@@ -66,7 +67,9 @@ def _titles(value: dict[str, Json], said: list[Json]) -> list[Path]:
 def _files(value: dict[str, Json], chat: str, ids: Set[str]) -> list[Path]:
     """The rows of files that these messages were given, and of what links them; a file that others were given stays."""
     found: list[Path] = []
-    kept, gone = set[str](), set[str]()
+    kept, gone = set(graph.named_files(graph.at(value, graph.base(value)))), set[str]()
+    for node in graph.nodes(value):
+        (gone if _is_of(node, chat, ids) else kept).update(graph.named_files(node.value))
     for place, link in _rows(value, "chat_file"):
         message, file = link.get("message_id"), link.get("file_id")
         erased = isinstance(message, str) and make_id("m", chat, message) in ids
@@ -74,6 +77,17 @@ def _files(value: dict[str, Json], chat: str, ids: Set[str]) -> list[Path]:
         if isinstance(file, str):
             (gone if erased else kept).add(file)
     return [*found, *(("file", place) for place, file in _rows(value, "file") if _text(file.get("id")) in gone - kept)]
+
+
+def _judgements(value: dict[str, Json], chat: str, ids: Set[str]) -> list[Path]:
+    """Of what was thought of one of these messages all, of other judgements the chat as it was then."""
+    found: list[Path] = []
+    told = {make_id("m", chat, node.id) for node in graph.nodes(value) if node.id}
+    for place, row in _rows(value, "feedback") if told & ids else ():
+        message = _text(graph.at(row, ("meta",)).get("message_id"))
+        of = make_id("m", chat, message) in ids
+        found += [("feedback", place)] if of else [("feedback", place, "snapshot")] if row.get("snapshot") else []
+    return found
 
 
 def _rows(value: dict[str, Json], table: str) -> list[tuple[int, dict[str, Json]]]:

@@ -85,6 +85,24 @@ def told(value: Json) -> frozenset[str]:
     return frozenset(ids)
 
 
+def files_of(chat: dict[str, Json]) -> list[str]:
+    """What a chat calls the files that it or its messages name."""
+    listed = chat.get("messages")
+    messages = [chat, *at(chat, ("history", "messages")).values(), *(listed if isinstance(listed, list) else ())]
+    return [name for message in messages for name in named_files(message)]
+
+
+def named_files(message: Json) -> list[str]:
+    """What a message calls its files: by their ids, alone or in a path."""
+    files = message.get("files") if isinstance(message, dict) else None
+    found: list[str] = []
+    for file in files if isinstance(files, list) else ():
+        inner = at(file, ("file",)) if isinstance(file, dict) else {}
+        words = [_text(file, "id"), _text(inner, "id"), *_text(file, "url").split("/")]
+        found += [word for word in words if word]
+    return found
+
+
 def copies(value: Json) -> Iterator[tuple[Path, str, dict[str, Json]]]:
     """(path, message id, message) of what repeats a message of `nodes`, with the tree's names of its fields."""
     where = base(value)

@@ -1,8 +1,9 @@
 """The parts of a message: `output` items where there are any, else the words of `content`; files and sources.
 
 Since 2026 an answer is kept as `output`, items after OpenAI's Responses API, and `content` shows the same once more, with reasoning
-and tools as `<details type=…>` blocks. Of the two the items are read. Older answers have the blocks only: those are taken apart,
-and the string they stood in is kept beside them.
+and tools as `<details type=…>` blocks. Of the two the items are read: the page shows them where there are any and `content` only
+where there are none, and edits them alone, so that `content` may say what was written before (ResponseMessage.svelte, 0.12). Older
+answers have the blocks only: those are taken apart, and the string they stood in is kept beside them.
 """
 
 from __future__ import annotations
