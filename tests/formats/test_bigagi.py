@@ -211,3 +211,12 @@ def test_bigagi_a_damaged_chat_hides_no_other() -> None:
 
 def _where(problem: Problem) -> str:
     return f"{problem.kind} {problem.where}"
+
+
+def test_bigagi_personas_are_read(vault: Vault, tmp_path: Path) -> None:
+    chat = {"id": "c", "systemPurposeId": "G", "messages": []}
+    path = written(tmp_path / "x.json", {"conversations": [chat], "personas": [{"id": "p", "prompt": "BE A COACH"}, {}]})
+    receipt = take_in(vault, path)
+    (coach,) = [vault.store.get(kind, id) for _, kind, id in vault.store.live() if kind == "topic"]
+    assert coach is not None and coach[1].instructions == "BE A COACH"
+    assert [problem.where for problem in receipt.refused] == ["personas[1]"]

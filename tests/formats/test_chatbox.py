@@ -178,6 +178,13 @@ def test_chatbox_copilots_come_back(vault: Vault, tmp_path: Path) -> None:
     assert json.loads(back.read_text())["myCopilots"][0]["prompt"] == "You know rivers."
 
 
+def test_chatbox_copilots_are_read(vault: Vault, tmp_path: Path) -> None:
+    receipt = take_in(vault, export(tmp_path / "x.json", myCopilots=[{"id": "c", "name": "Coach", "prompt": "BE A COACH"}, {}]))
+    (coach,) = [vault.store.get(kind, id) for _, kind, id in vault.store.live() if kind == "topic"]
+    assert coach is not None and coach[1].instructions == "BE A COACH"
+    assert [problem.where for problem in receipt.refused] == ["myCopilots[1]"]
+
+
 def test_chatbox_an_erased_chat_leaves_no_title_in_the_list(vault: Vault, tmp_path: Path) -> None:
     receipt = take_in(vault, FIXTURES / "export.json")
     erase(vault, [stored(vault, "b7e1").id])

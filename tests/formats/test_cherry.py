@@ -135,3 +135,21 @@ def test_cherry_what_a_key_comes_in_does_not_matter(tmp_path: Path) -> None:
     turned = write(tmp_path / "data.json", dict(reversed(data.items())))
     assert topics(turned).keys() == topics(BACKUP).keys()
     assert topics(turned)["tp-1"].messages == topics(BACKUP / "data.json")["tp-1"].messages
+
+
+def test_cherry_presets_and_agents_are_read_and_what_is_not_is_named(vault: Vault, tmp_path: Path) -> None:
+    data: dict[str, Json] = json.loads((BACKUP / "data.json").read_text())
+    kept = json.loads(data["localStorage"]["persist:cherry-studio"])
+    assistants = json.loads(kept["assistants"])
+    assistants["presets"] = [{"id": "as-1", "name": "P", "prompt": "PRESET PROMPT", "apiKey": "SECRET-x"}]
+    kept |= {"assistants": json.dumps(assistants), "agents": json.dumps({"agents": [{"id": "g", "prompt": "AGENT PROMPT"}]})}
+    kept["knowledge"] = json.dumps({"bases": [{"id": "kb-1", "name": "Quay"}]})
+    data["localStorage"]["persist:cherry-studio"] = json.dumps(kept)
+    data["indexedDB"]["newtable"] = [{"id": 1, "words": "NEW"}, {"id": 2}]
+    receipt = take_in(vault, write(tmp_path / "data.json", data))
+    assert b"PRESET PROMPT" in stored(vault) and b"AGENT PROMPT" in stored(vault)
+    assert b"SECRET" not in stored(vault) and b"You keep the harbour" in stored(vault)
+    assert [(w.where, w.reason[:9]) for w in receipt.withheld][1:] == [
+        (".knowledge.bases", "1 entry o"),
+        (".newtable", "2 entries"),
+    ]

@@ -55,6 +55,18 @@ def by_words(conversation: Conversation) -> dict[str, Message]:
     return {spoken(message): message for message in conversation.messages}
 
 
+def test_numbers_for_ids_are_the_strings_they_stand_for() -> None:
+    said = [{"messageId": 1, "parentMessageId": NO_PARENT, "text": "q"}, {"messageId": 2, "parentMessageId": 1, "text": "a"}]
+    first, second = read({"conversationId": 9, "messages": said}).messages
+    assert (first.provider_id, first.parent) == ("1", None)
+    assert (second.provider_id, second.parent) == ("2", first.id)
+
+
+def test_a_parent_that_is_gone_keeps_its_id() -> None:
+    found = read({"conversationId": "c", "messages": [{"messageId": "b", "parentMessageId": "gone", "text": "x"}]})
+    assert found.head.extra["absent_parents"] == {found.messages[0].id: "gone"}
+
+
 # --- the three shapes ---------------------------------------------------------------------------------------------------
 
 

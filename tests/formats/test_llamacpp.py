@@ -58,6 +58,27 @@ def read(value: Json) -> Conversation:
     return conversation
 
 
+def test_one_odd_conversation_at_the_beginning_does_not_refuse_the_others(tmp_path: Path) -> None:
+    conv = {"id": "c", "name": "n", "lastModified": 1, "currNode": "a"}
+    said = [{"id": "a", "convId": "c", "type": "text", "role": "user", "content": "w", "parent": None, "timestamp": 1}]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([{"conv": {**conv, "id": "b"}, "messages": None}, {"conv": conv, "messages": said}]))
+    (refused, read) = (reading for _, reading in readings(path))
+    assert [problem.where for problem in refused.problems] == ["[0]"]
+    assert [spoken(m) for m in read.conversations[0].messages] == ["w"]
+
+
+def test_a_blank_line_before_the_first_session_is_no_conversation(tmp_path: Path) -> None:
+    data = (golden.FIXTURES / "llamacpp" / "sessions.jsonl").read_bytes()
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(data)
+    plain = readings(path)
+    path.write_bytes(b"\n \n" + data)
+    blank = readings(path)
+    assert [reading for _, reading in blank] == [reading for _, reading in plain]
+    assert [slice.where for slice, _ in blank][:1] == [":3"]
+
+
 # --- the graph ----------------------------------------------------------------------------------------------------------
 
 

@@ -170,3 +170,18 @@ def test_llm_without_a_table_of_threads_the_responses_are_read(tmp_path: Path, t
     with open_delivery(path) as delivery:
         assert llm.identify(delivery) == "responses"
     assert said(conversations(path)[OLD].messages[:1]) == [("system", "Be terse.")]
+
+
+def test_llm_rows_that_no_conversation_has_are_not_lost(tmp_path: Path) -> None:
+    path = golden.copied(CASES["threads"], tmp_path / "llm")
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE plugin (words TEXT)")
+        database.executemany("INSERT INTO plugin VALUES (?)", [["one"], ["two"]])
+        database.execute("INSERT INTO fragments (id, hash, content) VALUES (977, 'h977', 'NEVER USED')")
+        database.commit()
+    with open_delivery(path) as delivery:
+        topics = {topic.name: topic for _, reading in golden.readings(llm, delivery) for topic in reading.topics}
+    assert topics.keys() == {"fragments", "plugin"}
+    assert [document.text for document in topics["fragments"].documents] == ["NEVER USED"]
+    assert [document.extra for document in topics["plugin"].documents] == [{"words": "one"}, {"words": "two"}]
+    assert len({document.name for document in topics["plugin"].documents}) == 2

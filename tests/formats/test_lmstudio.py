@@ -129,6 +129,23 @@ def test_lmstudio_keys_of_tools_and_logins_are_withheld(vault: Vault, tmp_path: 
     assert not any(b"not-a-real" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
+def test_lmstudio_chats_of_one_moment_or_of_one_number_are_several(tmp_path: Path) -> None:
+    def chat(name: str, made: int) -> str:
+        said = {"type": "singleStep", "role": "user", "content": [{"type": "text", "text": name}]}
+        return json.dumps({"name": name, "createdAt": made, "messages": [{"versions": [said], "currentlySelected": 0}]})
+
+    for number, (path, made) in enumerate(
+        (("1.conversation.json", 7), ("2.conversation.json", 7), ("x.json", 7), ("y.json", 7), ("a/5.conversation.json", 0))
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(chat(str(number), made))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "5.conversation.json").write_text(chat("9", 0))
+    with open_delivery(tmp_path) as delivery:
+        ids = {c.id for _, reading in golden.readings(lmstudio, delivery) for c in reading.conversations}  # type: ignore[arg-type]
+    assert len(ids) == 6
+
+
 def test_lmstudio_a_chat_keeps_its_id_when_it_is_named_and_goes_on(tmp_path: Path) -> None:
     slot = {
         "versions": [{"type": "singleStep", "role": "user", "content": [{"type": "text", "text": "a"}]}],

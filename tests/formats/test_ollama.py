@@ -110,6 +110,22 @@ def test_ollama_a_database_that_says_whose_it_is_stays_out(vault: Vault, tmp_pat
     assert list(vault.store.blobs()) == []
 
 
+NEW = """CREATE TABLE branches (id, chat, words); INSERT INTO branches VALUES (1, 'c1', 'WORDS OF A NEW TABLE');
+INSERT INTO tool_calls (message_id, type, function_name, function_arguments)
+VALUES (9977, 'function', 'f', 'CALL OF A MESSAGE THAT IS GONE');"""
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_ollama_a_table_that_nobody_knows_is_read_or_named(vault: Vault, tmp_path: Path, private: bool) -> None:
+    whose = "UPDATE settings SET device_id = '0198f0aa-dddd-7000-8000-00000000000d';"
+    path = changed("current", tmp_path, NEW + (whose if private else ""))
+    receipt = take_in(vault, path)
+    stored = b"".join(vault.store.slice(id)[0] for id in vault.store.slices())
+    assert b"CALL OF A MESSAGE THAT IS GONE" in stored
+    assert (b"WORDS OF A NEW TABLE" in stored) is not private
+    assert [withheld.where for withheld in receipt.withheld] == (["", ".branches"] if private else [])
+
+
 def test_ollama_of_a_running_app_what_is_only_in_its_log(vault: Vault, tmp_path: Path) -> None:
     path = golden.copied(CASES["first"], tmp_path / "app")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as app:

@@ -124,6 +124,25 @@ def test_a_flaw_in_a_copy_refuses_that_message_only() -> None:
     assert [problem.where for problem in reading.problems] == ["[0].chat.history.messages.b"]
 
 
+def test_numbers_for_ids_are_the_strings_they_stand_for() -> None:
+    first = {"id": 1, "parentId": None, "childrenIds": [2], "role": "user", "content": "q"}
+    second = {"id": 2, "parentId": 1, "childrenIds": [], "role": "assistant", "content": "a"}
+    value = {"id": 7, "chat": {"history": {"messages": {"1": first, "2": second}, "currentId": 2}}}
+    chat = read(value)
+    assert (chat.provider_id, [m.provider_id for m in chat.messages]) == ("7", ["1", "2"])
+    assert [m.parent for m in chat.messages] == [None, chat.messages[0].id]
+    assert chat.head.tip == chat.messages[1].id
+
+
+def test_an_id_that_is_not_the_key_and_a_parent_that_is_gone_stay() -> None:
+    value = tree({"id": "a", "parentId": "gone", "role": "user", "content": "x"})
+    value["chat"]["history"]["messages"]["a"]["id"] = "other"
+    found = read(value)
+    (message,) = found.messages
+    assert (message.provider_id, message.extra) == ("a", {"id": "other"})
+    assert found.head.extra["absent_parents"] == {message.id: "gone"}
+
+
 # --- what is said -------------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +192,12 @@ def test_reasoning_and_tools_shown_in_older_content_are_parts() -> None:
 def test_content_that_is_no_block_stays_as_it_is(content: str) -> None:
     (message,) = read(tree({"id": "a", "role": "user", "content": content})).messages
     assert message.parts == (Text(content),)
+
+
+def test_a_block_that_a_person_pasted_is_their_words() -> None:
+    content = '<details type="reasoning" done="true">\n<summary>Thought</summary>\n> hm\n</details>\nwhat is that?'
+    (message,) = read(tree({"id": "a", "role": "user", "content": content})).messages
+    assert (message.parts, message.extra) == ((Text(content),), {})
 
 
 def test_a_block_inside_a_block_is_its_text() -> None:
@@ -240,6 +265,16 @@ def test_it_claims_nothing_of_others(value: Json, tmp_path: Path) -> None:
         assert openwebui.identify(delivery) is None
 
 
+@pytest.mark.parametrize("odd", [None, {}, {"title": "x"}, {"history": {"messages": []}}, 5], ids=str)
+def test_one_odd_chat_at_the_beginning_does_not_refuse_the_others(odd: Json, tmp_path: Path) -> None:
+    good = {**tree({"id": "a", "role": "user", "content": "GOOD"}), "archived": False}
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([{**good, "id": "c0", "chat": odd}, good]), encoding="utf-8")
+    with open_delivery(path) as delivery:
+        assert openwebui.identify(delivery) == "chats"
+    assert [spoken(m) for _, reading in readings(path) for c in reading.conversations for m in c.messages] == ["GOOD"]
+
+
 # --- the database -------------------------------------------------------------------------------------------------------
 
 
@@ -249,6 +284,28 @@ def test_memories_of_the_database_are_memories() -> None:
         ("fact", "Has an apple tree", "imported"),
         ("profile", "Prefers short answers", "imported"),
     ]
+
+
+def test_times_of_notes_and_channels_are_nanoseconds() -> None:
+    stored = [reading for _, reading in readings(case("summer_2026"))]
+    (note,) = (topic for reading in stored for topic in reading.topics if topic.name == "Pruning" and not topic.summary)
+    (channel,) = (c for reading in stored for c in reading.conversations if c.head.title == "family")
+    assert (note.created.us, channel.head.created.us) == (1_779_000_000_000_000, 1_779_000_000_000_000)
+    assert [m.time.us for m in channel.messages][2:] == [1_779_000_010_000_000, 1_779_000_020_123_456]
+
+
+def test_a_post_follows_the_post_before_it_and_not_an_answer_in_a_thread() -> None:
+    (channel,) = (c for _, reading in readings(case("summer_2026")) for c in reading.conversations if c.head.title == "family")
+    nodes = messages(channel)
+    parents = {m.provider_id: m.parent for m in channel.messages}
+    assert parents == {"ch-1": None, "ch-2": nodes["ch-1"].id, "ch-3": nodes["ch-1"].id, "ch-4": nodes["ch-2"].id}
+
+
+def test_a_post_keeps_the_id_of_one_that_is_gone() -> None:
+    post = {"id": "p", "parent_id": "gone", "content": "x"}
+    slice = Slice("channel", "x", ".channel[0]", json.dumps({"id": "c", "name": "n", "message": [post]}).encode())
+    (channel,) = openwebui.read(slice, {}).conversations
+    assert channel.messages[0].extra == {"parent_id": "gone"}
 
 
 def test_messages_that_only_the_table_has_are_read() -> None:
@@ -268,6 +325,35 @@ def test_a_column_of_json_keeps_its_numbers() -> None:
     assert decode(slice.data)[0]["chat"]["models"] == ["llama3:8b"]
 
 
+# Tables whose rows are neither read nor logins and keys alone.
+UNREAD = {"spring_2024": [], "summer_2026": [".automation", ".tool"]}
+
+
+def test_prompts_models_skills_and_files_of_nothing_are_topics() -> None:
+    topics = {topic.name: topic for _, reading in readings(case("summer_2026")) for topic in reading.topics if not topic.parent}
+    assert topics["Coach"].instructions == "You are a patient coach."
+    said = [document.text for topic in topics.values() for document in topic.documents]
+    assert {"Which tea goes with {{food}}?", "Cut above a bud.", "Of nothing at all."} <= set(said)
+    assert "Of a chat that is gone." in str(topics["feedback"].documents)
+
+
+def test_messages_whose_chat_is_gone_are_a_chat() -> None:
+    found = {c.provider_id: c for _, reading in readings(case("summer_2026")) for c in reading.conversations}
+    assert [spoken(m) for m in found["0b000000-0000-4000-8000-000000000009"].messages] == ["My chat is gone"]
+
+
+def test_an_erased_answer_takes_along_what_was_thought_of_it() -> None:
+    for slice, reading in readings(case("summer_2026")):
+        for chat in reading.conversations:
+            if chat.head.title == "The list" and len(chat.messages) > 1:
+                assert "It was pears." in str(chat.head.extra["feedback"])
+                nodes = messages(chat)
+                assert Place(("feedback", 0)) in openwebui.traces(slice, {nodes["q2"].id})
+                assert Place(("feedback", 0, "snapshot")) in openwebui.traces(slice, {nodes["q3"].id})
+                return
+    raise AssertionError("no such chat")
+
+
 @pytest.mark.parametrize("name", ["spring_2024", "summer_2026"])
 def test_logins_and_keys_reach_neither_slices_nor_the_vault(vault: Vault, name: str) -> None:
     path = case(name)
@@ -275,7 +361,8 @@ def test_logins_and_keys_reach_neither_slices_nor_the_vault(vault: Vault, name: 
     assert secret in path.read_bytes()
     assert all(secret not in slice.data and b"mira@" not in slice.data for slice, _ in readings(path))
     receipt = take_in(vault, path)
-    assert [withheld.path for withheld in receipt.withheld] == [path.name]
+    assert {withheld.path for withheld in receipt.withheld} == {path.name}
+    assert [withheld.where for withheld in receipt.withheld] == ["", *UNREAD[name]]
     assert receipt.read.conversations and receipt.read.memories
 
 
@@ -295,9 +382,19 @@ def test_an_erased_message_takes_its_copies_and_its_file_along() -> None:
                     Place(("chat_message", 0)),
                     Place(("chat_file", 0)),
                     Place(("file", 0)),
+                    Place(("feedback", 0, "snapshot")),
                 }
                 return
     raise AssertionError("no such chat")
+
+
+def test_a_file_that_only_a_message_names_goes_with_it() -> None:
+    asked = {"id": "a", "role": "user", "content": "x", "files": [{"type": "file", "url": "/api/v1/files/f1"}]}
+    value = {**tree(asked, {"id": "b", "parentId": "a", "role": "user", "content": "y"}), "file": [{"id": "f1"}, {"id": "f2"}]}
+    slice = Slice("chat", "x", "[0]", json.dumps(value).encode())
+    (chat,) = openwebui.read(slice, {}).conversations
+    assert openwebui.traces(slice, {messages(chat)["a"].id}) == [Place(("file", 0))]
+    assert openwebui.traces(slice, {messages(chat)["b"].id}) == []
 
 
 def test_a_title_that_is_the_words_of_an_erased_message_goes_too() -> None:

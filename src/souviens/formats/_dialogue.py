@@ -147,7 +147,8 @@ class Desk:
 @dataclass(frozen=True, slots=True)
 class Dialogue:
     """How conversations of one format lie in slices. known_head, known_message: the fields that have been seen; any other is
-    kept as well, and counted as unknown."""
+    kept as well, and counted as unknown. in_pieces: several slices may tell of one, so that a parent outside of a slice is not one
+    that is absent."""
 
     provider: str
     identify: Callable[[Slice], Identity]
@@ -158,6 +159,7 @@ class Dialogue:
     known_message: frozenset[str] = frozenset()
     # None: any object or array. Else the type a slice must have.
     shape: type | None = dict
+    in_pieces: bool = False
 
     def read(self, slice: Slice, sidecars: Json) -> Reading:
         """The conversation of a slice. Content that cannot be used becomes a Problem; nothing is raised for it."""
@@ -237,7 +239,8 @@ class Dialogue:
         chained = [node.parent is PREVIOUS for node in nodes if isinstance(node.value, dict)]
         if sum(chained) > 1 or (any(chained) and not all(chained)):
             note(extra, "graph", "file order" if all(chained) else "partly given")
-        if absent := _absent_parents(nodes, ids, {message.id for message in messages}):
+        absent = {} if self.in_pieces else _absent_parents(nodes, ids, {message.id for message in messages})
+        if absent:
             note(extra, "absent_parents", absent)
         flaws.note_head(extra)
         head = Head(head.title, head.created, head.updated, head.tip, head.project, head.model, extra)

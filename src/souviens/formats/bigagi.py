@@ -21,7 +21,7 @@ from souviens.formats import Guide, Place
 from souviens.formats._content import MEDIA
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path, list_nodes, loaded
 from souviens.formats._fields import Fields, Unknown, name_type, note
-from souviens.formats._statements import stated, whole
+from souviens.formats._statements import Statement, stated, whole
 from souviens.jsonspan import Glue, Route, Secret, Slice, cut_elements, cut_members, load
 from souviens.records import (
     Citation,
@@ -55,7 +55,12 @@ GUIDE = Guide(
 _MS = 1000
 _FOLDERS = ("folders", "folders")
 _SECRET = "API keys of model services"
-_KINDS: dict[str, Route] = {"conversations": "conversation", "folders": {"folders": "folder"}, "models": Secret(_SECRET)}
+_KINDS: dict[str, Route] = {
+    "conversations": "conversation",
+    "folders": {"folders": "folder"},
+    "personas": "persona",
+    "models": Secret(_SECRET),
+}
 _NOT_HERE = "big-AGI keeps it in the browser and exports only its id"
 _TEXT_ONLY = "the export holds its text, not the file"
 _OWN_NAMES = ("You", "Bot")  # what every sender is called that was given no name
@@ -65,6 +70,7 @@ _KNOWN_HEAD = frozenset({
     "messages", "systemPurposeId", "autoTitle", "tokenCount", "isArchived", "isIncognito", "_isIncognito", "userSymbol",
     "participants", "turnTerminationMode", "abortController", "_abortController", "ephemerals",
 })  # fmt: skip
+_KNOWN_PERSONA = frozenset({"creationDate", "inputProvenance", "inputText", "llmLabel", "pictureUrl"})
 _KNOWN_MESSAGE = frozenset({
     "avatar", "fragments", "generator", "metadata", "originLLM", "pendingIncomplete", "purposeId", "sender", "text", "tokenCount",
     "typing", "userFlags",
@@ -153,16 +159,16 @@ def _apart(chat: Slice) -> Iterator[Glue | Slice]:
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    return stated(slice, _folder) if slice.kind == "folder" else _CHATS.read(slice, sidecars)
+    return stated(slice, _STATED[slice.kind]) if slice.kind in _STATED else _CHATS.read(slice, sidecars)
 
 
 def locations(slice: Slice) -> dict[str, Path]:
-    return {} if slice.kind == "folder" else _CHATS.locations(slice)
+    return {} if slice.kind in _STATED else _CHATS.locations(slice)
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
-    """A folder's slice is wholly its own. Of messages nothing is repeated."""
-    return whole(read(slice, {}), ids) if slice.kind == "folder" else []
+    """A folder's or a persona's slice is wholly its own. Of messages nothing is repeated."""
+    return whole(read(slice, {}), ids) if slice.kind in _STATED else []
 
 
 def _folder(fields: Fields, unknown: Unknown) -> Topic | str:
@@ -171,6 +177,20 @@ def _folder(fields: Fields, unknown: Unknown) -> Topic | str:
         return "a folder without a name"
     extra = fields.rest(frozenset({"conversationIds", "color"}), "folders", unknown)
     return Topic(make_id("t", NAME, *([id] if id else ["", name])), "project", name, NAME, id, extra=extra)
+
+
+def _persona(fields: Fields, unknown: Unknown) -> Topic | str:
+    """A persona that somebody made: what a model is told to be."""
+    id, name = fields.identifier("id"), fields.text("name", "title")
+    prompt, summary = fields.text("systemPrompt", "systemMessage", "prompt"), fields.text("description")
+    if not prompt and not name:
+        return "a persona without a name and without words"
+    made = make_id("t", NAME, "persona", *([id] if id else ["", name or prompt]))
+    extra = fields.rest(_KNOWN_PERSONA, "personas", unknown)
+    return Topic(made, "project", name, NAME, id, summary=summary, instructions=prompt, extra=extra)
+
+
+_STATED: dict[str, Statement] = {"folder": _folder, "persona": _persona}
 
 
 def _identify(slice: Slice) -> Identity:

@@ -2,7 +2,7 @@
 
 The old export is the app's storage, key by key: `session:<id>` each a chat, `chat-sessions-list` their titles, before that all
 chats in `chat-sessions`; `settings` hold API keys and are withheld inside the file. The ZIP has `sessions/<id>/session.json`, and
-pictures that `manifest.json` names by their storage keys.
+pictures that `manifest.json` names by their storage keys. `myCopilots` are prompts that somebody made.
 
 A chat's other branches lie in `messageForksHash`: by the message they follow, lists of what follows it, of which the one at
 `position` is empty, for it is what stands in `messages`. `threads` are earlier talks of the same chat. Shapes: formats.md 7;
@@ -14,13 +14,15 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Set
 from io import BytesIO
 
+from souviens.canon import make_id
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
 from souviens.formats._carving import Mark, carve, contents, members
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path, list_nodes, loaded
-from souviens.formats._fields import Fields, name_type
+from souviens.formats._fields import Fields, Unknown, name_type
+from souviens.formats._statements import stated, whole
 from souviens.jsonspan import Glue, Slice, cut_elements, first_value
-from souviens.records import Head, Json, Opaque, Part, Reading, Reasoning, Text, ToolCall, ToolResult, Treatment, Uri
+from souviens.records import Head, Json, Opaque, Part, Reading, Reasoning, Text, ToolCall, ToolResult, Topic, Treatment, Uri
 
 NAME = "chatbox"
 TITLE = "Chatbox backup"
@@ -34,7 +36,12 @@ GUIDE = Guide(
     ),
 )
 _MS = 1000
+_COPILOTS = "myCopilots"
 _LISTS = ("chat-sessions-list", "chat-sessions")
+_KNOWN_COPILOT = frozenset({
+    "backgroundImage", "createdAt", "demoAnswer", "demoQuestion", "picUrl", "screenshots", "shared", "starred", "tags", "updatedAt",
+    "usedCount", "avatar",
+})  # fmt: skip
 _SECRETS = {"settings": "API keys and licenses", "configs": "the id of this installation"}
 
 
@@ -141,9 +148,9 @@ def _of_storage(data: bytes, above: str) -> Generator[Mark, None, int]:
             yield Mark(start + 1, end - 1, above + key, secret=_SECRETS[key])
         elif key.startswith("session:") and data[start : start + 4] != b"null":
             yield Mark(start, end, above + key, "session")
-        elif key in _LISTS:
+        elif key in (*_LISTS, _COPILOTS):
             for number, (first, after) in enumerate(_elements(data[start:end])):
-                yield Mark(start + first, start + after, f"{above}{key}[{number}]", "session")
+                yield Mark(start + first, start + after, f"{above}{key}[{number}]", "copilot" if key == _COPILOTS else "session")
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, int]]:
@@ -159,18 +166,30 @@ def _elements(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    """A chat; an entry of a list of chats is one without messages."""
+    """A chat; an entry of a list of chats is one without messages. Or a copilot, which is what a model is told to be."""
+    if slice.kind == "copilot":
+        return stated(slice, _copilot)
     slice = loaded(slice)
     messages = slice.value.get("messages") if isinstance(slice.value, dict) else None
     return _CHATS.read(slice, {**sidecars, "shown": len(messages) if isinstance(messages, list) else 0})
 
 
 def locations(slice: Slice) -> dict[str, Path]:
-    return _CHATS.locations(slice)
+    return {} if slice.kind == "copilot" else _CHATS.locations(slice)
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
-    return []
+    return whole(read(slice, {}), ids) if slice.kind == "copilot" else []
+
+
+def _copilot(fields: Fields, unknown: Unknown) -> Topic | str:
+    id, name = fields.identifier("id"), fields.text("name")
+    prompt, summary = fields.text("prompt"), fields.text("description")
+    if not prompt and not name:
+        return "a copilot without a name and without words"
+    made = make_id("t", NAME, *([id] if id else ["", name or prompt]))
+    extra = fields.rest(_KNOWN_COPILOT, _COPILOTS, unknown)
+    return Topic(made, "project", name, NAME, id, summary=summary, instructions=prompt, extra=extra)
 
 
 def _identify(slice: Slice) -> Identity:

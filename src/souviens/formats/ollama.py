@@ -5,8 +5,9 @@ tables (`tool_calls`, `attachments`), in the chat those of tables that later ver
 is left out: the app writes all messages of a chat anew with each one that is sent, so that numbers say nothing but the order. A
 message is known by its role and the time it was made, which stays. A chat is a line; the database knows no branches.
 
-The users table (name, e-mail) and the device's id make the file private; where they are empty it is kept. Columns: app/store of
-ollama/ollama, and its agent branch (images, tool_name, tool_call_id, archived, compactions).
+The users table (name, e-mail) and the device's id make the file private; where they are empty it is kept. Of other tables, and of
+rows that belong to nothing, each is a slice of rows; of a private file a table that is not known is only named. Columns: app/store
+of ollama/ollama, and its agent branch (images, tool_name, tool_call_id, archived, compactions).
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from souviens.formats import Guide, Place
 from souviens.formats._content import INLINE, digest_of, media_of
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, loaded, role_of
 from souviens.formats._fields import Fields
-from souviens.formats._rows import Shelf, is_cut_from, plan_rows, without
+from souviens.formats._rows import ROWS, Shelf, is_cut_from, leftovers, plan_rows, read_rows, without
+from souviens.formats._statements import whole
 from souviens.jsonspan import Glue, Slice, load
 from souviens.records import Head, Json, Opaque, Part, Reading, Reasoning, Text, ToolCall, ToolResult, Treatment
 from souviens.rowstore import Row, document, opened
 
 NAME = "ollama"
 TITLE = "Ollama app database"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 GUIDE = Guide(
     get=(
@@ -37,6 +39,8 @@ GUIDE = Guide(
 )
 _CHATS = {"id", "title", "created_at"}
 _KNOWN_CHAT = frozenset({"browser_state", "compactions"})
+_READABLE = {"chats", "messages", "tool_calls", "attachments"}
+_SECRET = {"users", "settings"}  # who it is, and how the app is set up
 _MESSAGES = {"chat_id", "role", "content", "thinking", "model_name"}
 
 
@@ -63,8 +67,11 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
 
 def _is_private(entry: Entry) -> bool:
     with entry.open() as stream, opened(stream, entry.name) as database:
-        shelf = Shelf(database)
-        return any(shelf.all("users")) or any(row.get("device_id") for row in shelf.all("settings"))
+        return _says_whose(Shelf(database))
+
+
+def _says_whose(shelf: Shelf) -> bool:
+    return any(shelf.seen("users")) or any(row.get("device_id") for row in shelf.seen("settings"))
 
 
 def sidecars(delivery: Delivery) -> Json:
@@ -72,13 +79,15 @@ def sidecars(delivery: Delivery) -> Json:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """A slice a chat. Raises SourceError where the database cannot be read on."""
+    """A slice a chat; what else is in the database is read too, or named if the file stays out. Raises SourceError where it cannot
+    be read on."""
     with entry.open() as stream, opened(stream, entry.name) as database:
         shelf = Shelf(database)
         for number, chat in enumerate(_chats(shelf)):
             messages = [_with_own(shelf, row, "message_id", "chat_id") for row in shelf.of("messages", "chat_id", chat["id"])]
             data = document({"chat": _with_own(shelf, chat, "chat_id"), "messages": messages})
             yield load(Slice("chat", entry.name, f".chats[{number}]", data))
+        yield from leftovers(shelf, entry.name, readable=_READABLE if _says_whose(shelf) else None, secret=_SECRET)
 
 
 def _chats(shelf: Shelf) -> Iterator[Row]:
@@ -87,7 +96,7 @@ def _chats(shelf: Shelf) -> Iterator[Row]:
     for chat in shelf.all("chats"):
         known.add(str(chat["id"]))
         yield chat
-    others = {str(row["chat_id"]): row["chat_id"] for row in shelf.all("messages") if str(row["chat_id"]) not in known}
+    others = {str(row["chat_id"]): row["chat_id"] for row in shelf.seen("messages") if str(row["chat_id"]) not in known}
     yield from ({"id": id} for id in others.values())
 
 
@@ -104,15 +113,17 @@ def _with_own(shelf: Shelf, row: Row, owner: str, *left_out: str) -> Row:
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    return _CHAT.read(slice, sidecars)
+    return read_rows(NAME, slice) if slice.kind == ROWS else _CHAT.read(slice, sidecars)
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
-    return _CHAT.locations(slice)
+    return {} if slice.kind == ROWS else _CHAT.locations(slice)
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
     """The title, if it is the beginning of an erased message, and the pages that the model had open."""
+    if slice.kind == ROWS:
+        return whole(read_rows(NAME, slice), ids)
     value = loaded(slice).value
     erased = [path for id, path in locations(slice).items() if id in ids]
     chat = value.get("chat") if isinstance(value, dict) else None

@@ -2,8 +2,9 @@
 
 It is a dump of the app's databases (version 1: a list of keys and values; 2 and 3: messages with their words; 4 and 5: messages
 whose words stand in blocks), and is read like one, topic by topic (see `rows`). It holds the keys of every provider, the passwords
-of WebDAV and S3, the tokens of Notion and others, so that the file itself is withheld; from it come the topics, the assistants
-without the keys of their tools, notes, phrases and translations.
+of WebDAV and S3, the tokens of Notion and others, so that the file itself is withheld; from it come the topics, the assistants and
+their presets without the keys of their tools, notes, phrases and translations. What else a person made in the app (knowledge bases,
+tables of later versions) is counted and withheld by name.
 
 A topic is a list. Answers of several models to one question (the same askId) are siblings; the conversation goes on from the one
 that is shown (foldSelected), else the one found useful, else the last. Backups since version 6 copy the app's own storage, which
@@ -28,7 +29,7 @@ from souviens.records import Document, Head, Json, Part, Reading, Reasoning, Tex
 
 NAME = "cherry"
 TITLE = "Cherry Studio backup"
-READER = 1
+READER = 2
 SUPPORT = "documented"
 GUIDE = Guide(
     get=(
@@ -66,7 +67,7 @@ def sidecars(delivery: Delivery) -> Json:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    return iter(gather(entry))
+    return gather(entry)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         return refused(slice, f"{len(slice.value)} blocks of messages that are not there", "message")
     if not isinstance(slice.value, dict):
         return Reading()
-    topic = _table(slice.value) if slice.kind == "table" else _assistant(slice.value)
+    topic = _table(slice.value) if slice.kind == "table" else _assistant(slice.value, slice.kind)
     return Reading(topics=(topic,))
 
 
@@ -93,7 +94,7 @@ def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
 
 def traces(slice: Slice, ids: Set[str]) -> Sequence[Place]:
     """An assistant or a table of texts is its slice."""
-    told = {topic.id for topic in read(slice, {}).topics} if slice.kind in ("assistant", "table") else set()
+    told = {topic.id for topic in read(slice, {}).topics} if slice.kind in ("assistant", "preset", "table") else set()
     return [Place(())] if told & ids else []
 
 
@@ -203,12 +204,12 @@ _TOPIC = Dialogue(
 # --- what is no conversation ------------------------------------------------------------------------------------------
 
 
-def _assistant(value: dict[str, Json]) -> Topic:
-    """An assistant: its topics are its conversations, its prompt their instructions."""
+def _assistant(value: dict[str, Json], kind: str) -> Topic:
+    """An assistant: its topics are its conversations, its prompt their instructions. Or a preset that assistants are made of."""
     fields = Fields(value)
     id = fields.identifier("id")
     name, prompt, summary = fields.text("name"), fields.text("prompt"), fields.text("description")
-    own = make_id("t", NAME, id or tagged_hash(value))
+    own = make_id("t", NAME, *([kind] if kind == "preset" else []), id or tagged_hash(value))
     return Topic(own, "project", name, NAME, id, summary=summary, instructions=prompt, extra=fields.left)
 
 

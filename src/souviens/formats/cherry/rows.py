@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import IO
@@ -16,11 +17,19 @@ from typing import IO
 import msgspec
 
 from souviens.delivery import Entry
-from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, load, locate
+from souviens.formats._rows import unread
+from souviens.jsonspan import Flaws, Glue, Route, Slice, cut_elements, cut_members, decode, load, locate
 from souviens.records import Json
 
 # Tables of texts that are no conversations.
 _FILLED = re.compile(rb'"(knowledge_notes|quick_phrases|translate_history)"\s*:\s*\[\s*[^\s\]]')
+# Tables of the app's storage that are read, or hold how it is set up; of the window's state the slices that do.
+_READ = {"topics", "message_blocks", "knowledge_notes", "quick_phrases", "translate_history", "settings"}
+_SET_UP = {
+    "_persist", "agents", "assistants", "backup", "codeTools", "copilot", "inputTools", "llm", "mcp", "messageBlocks", "messages",
+    "migrate", "minapps", "newMessages", "note", "nutstore", "ocr", "preprocess", "runtime", "selectionStore", "settings",
+    "shortcuts", "tabs", "toolPermissions", "websearch",
+}  # fmt: skip
 _CHUNK, _LONGEST = 1 << 20, 256
 _PERSISTED = "persist:cherry-studio"
 # What is taken of a server of tools: its command, its address, its environment may hold keys.
@@ -29,17 +38,21 @@ _SECRET = re.compile(r"api_?key|secret|passw|authorization|credential|(access|au
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
-def gather(entry: Entry) -> Iterator[Slice]:
-    """A slice a topic, one an assistant, one a table of texts; one that names the blocks no message has."""
+def gather(entry: Entry) -> Iterator[Glue | Slice]:
+    """A slice a topic, one an assistant or a preset of one, one a table of texts; one that names the blocks no message has. Of what
+    else a person put into the app it is said how much there is."""
     state = _state(entry)
     known: set[str] = set()
     with tempfile.TemporaryFile(prefix="souviens-") as file:
         blocks = _Blocks(file)
+        attached: set[str] = set()
         for piece in _elements(entry, "indexedDB", "message_blocks"):
             blocks.put(piece)
+            attached.update(_files_in([piece.value]))
         for number, topic in enumerate(_topics(entry)):
             id = _value(topic.data, "id")
             known.add(str(id))
+            attached.update(_files_in(topic.value.get("messages")) if isinstance(topic.value, dict) else ())
             data = b'{"topic":' + _with_blocks(topic, blocks) + b',"named":' + _encoded(state.named(id)) + b"}"
             yield load(Slice("topic", entry.name, f".topics[{number}]", data))
         if lost := blocks.left():
@@ -49,6 +62,35 @@ def gather(entry: Entry) -> Iterator[Slice]:
     for table in _tables(entry):
         rows = b",".join(piece.data for piece in _elements(entry, "indexedDB", table))
         yield load(Slice("table", entry.name, f".{table}", b'{"table":' + _encoded(table) + b',"rows":[' + rows + b"]}"))
+    for number, preset in enumerate(state.presets):
+        yield load(Slice("preset", entry.name, f".presets[{number}]", _encoded(_public(preset))))
+    others = _others(entry, attached) + state.others
+    yield from (unread(table, count) for table, count in sorted(others.items()))
+
+
+class _Every(dict[str, Route]):
+    """The route into every table, each by its name."""
+
+    def get(self, key: str, default: object = None) -> Route:
+        return key
+
+
+def _others(entry: Entry, attached: set[str]) -> Counter[str]:
+    """How many rows each table has that is not read. attached: files that messages tell of. Of the first generation's one list of
+    keys and values all but topics are settings."""
+    found: Counter[str] = Counter()
+    with entry.open() as stream:
+        for piece in cut_members(stream, path=entry.name, kinds={"indexedDB": _Every(topics="topics")}):
+            if isinstance(piece, Slice) and piece.kind not in _READ:
+                id = piece.value.get("id") if isinstance(piece.value, dict) else None
+                found[piece.kind] += not (piece.kind == "files" and id in attached)
+    return +found
+
+
+def _files_in(rows: Json) -> Iterator[str]:
+    """The ids of the files that blocks or messages tell of."""
+    for row in _objects(rows):
+        yield from (str(file["id"]) for file in _objects([row.get("file"), *_objects(row.get("files"))]) if "id" in file)
 
 
 def _elements(entry: Entry, *keys: str) -> Iterator[Slice]:
@@ -165,10 +207,11 @@ def _without_keys(servers: Json) -> Json:
 
 
 class _State:
-    """What the window's state says of assistants and of the topics below them."""
+    """What the window's state says of assistants and of the topics below them. presets: what assistants can be made of. others: how
+    much there is of anything else."""
 
-    def __init__(self, assistants: list[dict[str, Json]]) -> None:
-        self.assistants = assistants
+    def __init__(self, assistants: list[dict[str, Json]], presets: list[dict[str, Json]], others: Counter[str]) -> None:
+        self.assistants, self.presets, self.others = assistants, presets, others
         self._named: dict[str, Json] = {}
         for assistant in assistants:
             owner = {key: assistant[key] for key in ("id", "name") if key in assistant}
@@ -182,13 +225,20 @@ class _State:
 
 def _state(entry: Entry) -> _State:
     stored = next((piece.value for piece in _elements(entry, "localStorage")), None)
-    slices = _unpacked(stored.get(_PERSISTED) if isinstance(stored, dict) else None)
-    kept = _unpacked(slices.get("assistants") if isinstance(slices, dict) else None)
-    if not isinstance(kept, dict):
-        return _State([])
+    slices = _dict(_unpacked(stored.get(_PERSISTED) if isinstance(stored, dict) else None))
+    kept, agents = _dict(_unpacked(slices.get("assistants"))), _dict(_unpacked(slices.get("agents")))
     own = _objects(kept.get("assistants"))
     ids = {str(assistant.get("id")) for assistant in own}
-    return _State([*own, *(each for each in _objects([kept.get("defaultAssistant")]) if str(each.get("id")) not in ids)])
+    default = [each for each in _objects([kept.get("defaultAssistant")]) if str(each.get("id")) not in ids]
+    others: Counter[str] = Counter()
+    for name, value in slices.items():
+        for key, member in _dict(_unpacked(value)).items() if name not in _SET_UP else ():
+            others[f"{name}.{key}"] += len(_objects(member))
+    return _State([*own, *default], [*_objects(kept.get("presets")), *_objects(agents.get("agents"))], +others)
+
+
+def _dict(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
 
 
 def _unpacked(value: Json) -> Json:

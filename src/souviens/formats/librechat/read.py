@@ -12,7 +12,7 @@ from souviens.canon import Instant, make_id, unknown
 from souviens.delivery import Delivery, Entry, Peek
 from souviens.formats import Place
 from souviens.formats._content import content_parts, digest_of, media_part
-from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, Path, loaded
+from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, Path, loaded, name_holes
 from souviens.formats._fields import Fields, name_type
 from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import Head, Json, Opaque, Part, Reading, Reasoning, Text, ToolCall, ToolResult, Treatment
@@ -45,7 +45,7 @@ def identify(delivery: Delivery) -> str | None:
 
 def _kind(seen: Peek) -> str:
     chat = seen.first if seen.look in ("array", "object") else {}
-    if not isinstance(chat.get("conversationId"), str):
+    if not _text(chat, "conversationId"):
         return ""
     held = chat.get("messagesTree", chat.get("messages"))
     messages = [m for m in (held if isinstance(held, list) else [held]) if isinstance(m, dict)]
@@ -104,8 +104,8 @@ def _own_fields(value: Json, path: Path) -> list[str]:
 
 def _identify(slice: Slice) -> Identity:
     value = loaded(slice).value
-    id, title = value.get("conversationId"), value.get("title")
-    return Identity(id if isinstance(id, str) and id else None, (title,) if isinstance(title, str) and title else ())
+    id, title = _text(value, "conversationId"), value.get("title")
+    return Identity(id or None, (title,) if isinstance(title, str) and title else ())
 
 
 def _nodes(value: Json) -> list[Node]:
@@ -128,7 +128,7 @@ def _nodes(value: Json) -> list[Node]:
         found.append(Node(path, _without_children(item), id, parent))
         here = len(found) - 1 if id is None else id
         waiting += reversed([((*path, "children", n), child, here, True) for n, child in enumerate(_list(inner))])
-    return found
+    return name_holes(found, (node.parent for node in found if isinstance(node.parent, str)))
 
 
 def _without_children(item: dict[str, Json]) -> Json:
@@ -151,8 +151,9 @@ def _list(value: Json) -> list[Json]:
 
 
 def _text(item: dict[str, Json], key: str) -> str:
+    """An id as the string it stands for: some exporters write numbers."""
     value = item.get(key)
-    return value if isinstance(value, str) else ""
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
 def _head(fields: Fields, desk: Desk) -> Head:
@@ -170,8 +171,7 @@ def _message(fields: Fields, desk: Desk) -> Draft:
     fields.identifier("messageId")
     fields.identifier("parentMessageId")
     fields.drop("children", None, [])
-    chat = fields.left.get("conversationId")
-    if isinstance(chat, str) and make_id("c", PROVIDER, chat) == desk.conversation:
+    if (chat := _text(fields.left, "conversationId")) and make_id("c", PROVIDER, chat) == desk.conversation:
         del fields.left["conversationId"]
     created, updated = fields.left.get("createdAt"), fields.left.get("updatedAt")
     time = _time(fields)

@@ -56,12 +56,20 @@ def identify(delivery: Delivery) -> str | None:
 
 
 def _kind(seen: Peek) -> str:
-    first, conv = seen.first, seen.first.get("conv")
-    if seen.look in ("array", "object") and isinstance(conv, dict) and isinstance(first.get("messages"), list):
-        return "conversations" if "id" in conv and {"currNode", "lastModified"} & conv.keys() else ""
+    first = seen.first
+    # One odd conversation at the beginning says nothing of the others.
+    if seen.look in ("array", "object") and any(map(_is_one, seen.sample if isinstance(seen.sample, list) else [seen.sample])):
+        return "conversations"
     if seen.look in ("lines", "object") and first.get("type") == "session":
         return "sessions" if first.get("harness") == "llama.app" or {"id", "currNode", "lastModified"} <= first.keys() else ""
     return ""
+
+
+def _is_one(value: Json) -> bool:
+    conv = value.get("conv") if isinstance(value, dict) else None
+    if not isinstance(conv, dict) or not isinstance(value.get("messages"), list):
+        return False
+    return "id" in conv and bool({"currNode", "lastModified"} & conv.keys())
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
@@ -79,9 +87,11 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
             yield from cut_elements(stream, path=entry.name, kind="conversation")
         return
     data = contents(entry)
-    start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
-    sessions = runs(data[start:], lambda line, number: b'"session"' in line and _is_session(line))
-    marks = [Mark(start + begin, start + end, f":{line + 1}", "session") for begin, end, line in sessions]
+    # Blank lines before the first session's are no session.
+    body = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    start, above = len(data) - len(body), data[: len(data) - len(body)].count(b"\n")
+    sessions = runs(body, lambda line, number: b'"session"' in line and _is_session(line))
+    marks = [Mark(start + begin, start + end, f":{above + line + 1}", "session") for begin, end, line in sessions]
     yield from carve(data, entry.name, marks, plain=True)
 
 

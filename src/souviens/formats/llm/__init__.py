@@ -4,7 +4,8 @@ Both models it keeps them in are read, each conversation once: `responses` (to 0
 and `threads` over shared `messages` (since 0.32), in which a fork or an edited history makes branches. In a slice stand the rows
 of one conversation, columns of JSON as the JSON they hold. A row of `responses` becomes its messages, each with the words it
 brought: "<id>/system", "<id>/tool", "<id>/user", and the response itself under its own id. A message of a thread is known by its
-hash. Its time is that of the turn that wrote it or was given it. Fragments stand in every message they were part of.
+hash. Its time is that of the turn that wrote it or was given it. Fragments stand in every message they were part of. Rows that no
+conversation has (fragments that were never used, tables of plugins) are a slice a table.
 
 Columns: the migrations of llm 0.31 and 0.36, and databases that these wrote.
 """
@@ -18,7 +19,8 @@ from souviens.formats import Guide, Place
 from souviens.formats._content import INLINE, MEDIA
 from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, loaded
 from souviens.formats._fields import Fields, name_type
-from souviens.formats._rows import is_cut_from, plan_rows
+from souviens.formats._rows import ROWS, Shelf, is_cut_from, leftovers, plan_rows, read_rows
+from souviens.formats._statements import whole
 from souviens.formats.llm.rows import gather
 from souviens.jsonspan import Glue, Slice, load
 from souviens.records import Head, Json, Opaque, Part, Reading, Reasoning, Text, ToolCall, ToolResult, Treatment, spoken
@@ -36,6 +38,8 @@ _RESPONSES = {
     "conversations": {"id", "name", "model"},
     "responses": {"id", "model", "prompt", "system", "response", "conversation_id", "datetime_utc"},
 }
+# What the database notes of its own migrations, and the words of turns once more, for searching.
+_HOUSEKEEPING = {"_llm_migrations", "_sqlite_migrations", "turn_search"}
 _THREADS = {
     "threads": {"id", "name", "tip_message_hash"},
     "turns": {"id", "thread_id", "parent_message_hash", "tip_message_hash", "model"},
@@ -73,25 +77,29 @@ def sidecars(delivery: Delivery) -> Json:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """A slice a conversation. Raises SourceError where the database cannot be read on."""
+    """A slice a conversation, one a table of which rows are left. Raises SourceError where the database cannot be read on."""
     with entry.open() as stream, opened(stream, entry.name) as database:
-        for number, conversation in enumerate(gather(database)):
+        shelf = Shelf(database)
+        for number, conversation in enumerate(gather(shelf)):
             yield load(Slice("conversation", entry.name, f"[{number}]", document(conversation)))
+        yield from leftovers(shelf, entry.name, readable=None, secret=_HOUSEKEEPING)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    return _CONVERSATION.read(slice, sidecars)
+    return read_rows(NAME, slice) if slice.kind == ROWS else _CONVERSATION.read(slice, sidecars)
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
-    return _CONVERSATION.locations(slice)
+    return {} if slice.kind == ROWS else _CONVERSATION.locations(slice)
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
     """What was sent to a provider's API, which says all that was said before; a title cut from an erased message."""
+    if slice.kind == ROWS:
+        return whole(read_rows(NAME, slice), ids)
     said = [spoken(m) for c in read(slice, {}).conversations for m in c.messages if m.id in ids]
     if not said:
         return []

@@ -7,7 +7,6 @@ as such messages; those are left out here, and what comes after them hangs on th
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -29,18 +28,19 @@ _JSON = {
 }
 
 
-def gather(database: sqlite3.Connection) -> Iterator[Row]:
+def gather(shelf: Shelf) -> Iterator[Row]:
     """One object for each conversation, with "messages" and, where there are such, its rows "conversation" and "thread", the "tip",
     "turns" whose messages are gone, and what was "sent"."""
-    shelf = Shelf(database)
     reached: set[Json] = set()
     for id in _ids(shelf):
         yield _Gathering(shelf, reached).of(id)
-    for response in shelf.all("responses"):
+    for response in shelf.seen("responses"):
         if not isinstance(response["conversation_id"], str):
+            shelf.give("responses", response)
             yield _Gathering(shelf, reached).alone(response)
-    for message in shelf.all("messages"):
+    for message in shelf.seen("messages"):
         if not isinstance(message["hash"], str) or message["hash"] not in reached:
+            shelf.give("messages", message)
             yield _Gathering(shelf, reached).below(message)
 
 
@@ -48,7 +48,7 @@ def _ids(shelf: Shelf) -> list[str]:
     """The ids of all conversations and threads, whether a row of their own tells of them or only what belongs to them."""
     told: dict[str, None] = {}
     for table, column in (("conversations", "id"), ("responses", "conversation_id"), ("threads", "id"), ("turns", "thread_id")):
-        told |= dict.fromkeys(row[column] for row in shelf.all(table) if isinstance(row.get(column), str))
+        told |= dict.fromkeys(row[column] for row in shelf.seen(table) if isinstance(row.get(column), str))
     return list(told)
 
 

@@ -15,7 +15,7 @@ from souviens.formats.lmstudio.write import CANNOT, CARRIES, write
 
 NAME = "lmstudio"
 TITLE = "LM Studio conversations"
-READER = 2
+READER = 3
 SUPPORT = "samples"
 GUIDE = Guide(
     get=(

@@ -78,11 +78,8 @@ class _Around(NamedTuple):
 def read(slice: Slice, sidecars: Json) -> Reading:
     """A chat; its folder is its topic."""
     slice = loaded(slice)
-    folders = tuple(slice.path.replace("!/", "/").split("/")[:-1])
-    if "conversations" in folders:
-        folders = folders[folders.index("conversations") + 1 :]
     tip = _selected(slice.value)[-1:] if isinstance(slice.value, dict) else []
-    return _CHATS.read(slice, _Around(folders, sidecars, tip[0] if tip else None))
+    return _CHATS.read(slice, _Around(_folders(slice.path), sidecars, tip[0] if tip else None))
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
@@ -94,14 +91,34 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place]:
 
 
 def _identify(slice: Slice) -> Identity:
-    """By the moment it was made, after which LM Studio names its file; by the file's number where that is not known. Its name is
-    given later, can be changed, and several may bear it."""
+    """By the moment it was made, after which LM Studio names its file. Where the file bears another number, by that too, where it
+    bears none, by the name, which can be changed: else two chats could be one. Without a moment by number and folder, or name."""
     value = loaded(slice).value
-    words = [str(value[key]) for key in ("createdAt", "name") if value.get(key) and isinstance(value[key], (int, Decimal, str))]
-    number = _NUMBER.fullmatch(slice.path)
-    if number and not value.get("createdAt"):
-        return Identity(None, (f"file {number[1]}",))
-    return Identity(None, tuple(words[:1]))
+    made, name = (str(value[key]) if _is_word(value.get(key)) else "" for key in ("createdAt", "name"))
+    found = _NUMBER.fullmatch(slice.path)
+    number = found[1] if found else ""
+    if made and number:
+        return Identity(None, (made,) if int(number) == _whole(made) else (made, f"file {number}"))
+    if made or not number:
+        return Identity(None, tuple(filter(None, (made, name))))
+    return Identity(None, (f"file {number}", *_folders(slice.path)))
+
+
+def _is_word(value: Json) -> bool:
+    return bool(value) and isinstance(value, (int, Decimal, str))
+
+
+def _whole(number: str) -> int | None:
+    try:
+        return int(Decimal(number))
+    except (ArithmeticError, ValueError):
+        return None
+
+
+def _folders(path: str) -> tuple[str, ...]:
+    """The folders a chat lies in, below the one that holds all chats if it is there."""
+    folders = tuple(path.replace("!/", "/").split("/")[:-1])
+    return folders[folders.index("conversations") + 1 :] if "conversations" in folders else folders
 
 
 def _nodes(value: Json) -> list[Node]:

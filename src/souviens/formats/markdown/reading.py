@@ -182,6 +182,7 @@ CONVERSATIONS = Dialogue(
     _message,
     known_head=frozenset({"between", "models", "provider", "provider_id", "project"}),
     known_message=frozenset({"heading"}),
+    in_pieces=True,
 )
 
 

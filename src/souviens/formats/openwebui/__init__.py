@@ -5,7 +5,7 @@
     chats.py       one chat
     graph.py       where its messages lie, and where they are repeated
     parts.py       output items, content, files, sources
-    statements.py  memories, folders, knowledge, notes, channels
+    statements.py  memories, folders, knowledge, notes, prompts, models, skills, files, channels
     known.py       the fields that have been seen
     write.py       the file that Import Chats takes
 
@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Set
 
 from souviens.formats import Guide, Place
+from souviens.formats._rows import ROWS, read_rows
+from souviens.formats._statements import whole
 from souviens.formats.openwebui import chats, statements
 from souviens.formats.openwebui.shapes import cut, identify, plan, sidecars
 from souviens.formats.openwebui.write import CANNOT, CARRIES, write
@@ -44,8 +46,8 @@ GUIDE = Guide(
     bring=("your name > Settings > Data Controls > Import Chats", "choose openwebui-chats.json"),
     notes=(
         "Open WebUI gives every chat a new id: importing twice makes every chat twice.",
-        "Of the database souviens keeps chats, memories, folders, knowledge, notes and channels; the file itself holds logins and "
-        "keys and is withheld.",
+        "Of the database souviens keeps chats, memories, folders, knowledge, notes, channels, prompts, models, skills and texts "
+        "of files; the file itself holds logins and keys and is withheld, and what else is in it is named.",
     ),
 )
 __all__ = [
@@ -71,7 +73,9 @@ __all__ = [
 def read(slice: Slice, sidecars: Json) -> Reading:
     if slice.kind == "chat":
         return chats.read(slice, sidecars)
-    return statements.CHANNELS.read(slice, sidecars) if slice.kind == "channel" else statements.read(slice)
+    if slice.kind == ROWS:
+        return read_rows(NAME, slice)
+    return statements.read_channel(slice) if slice.kind == "channel" else statements.read(slice)
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
@@ -83,4 +87,4 @@ def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
     if slice.kind == "chat":
         return chats.traces(slice, ids)
-    return [] if slice.kind == "channel" else statements.traces(slice, ids)
+    return [] if slice.kind == "channel" else whole(read(slice, {}), ids)

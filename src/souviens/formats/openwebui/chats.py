@@ -18,7 +18,9 @@ def read(slice: Slice, sidecars: Json) -> Reading:
     """A chat. One that has no messages because they cannot be read is refused, and not taken for an empty one."""
     slice = loaded(slice)
     reason = _refusal(slice.value) if isinstance(slice.value, dict) else ""
-    return refused(slice, reason) if reason else _CHATS.read(graph.folded(slice), sidecars)
+    if reason or not isinstance(slice.value, dict):
+        return refused(slice, reason) if reason else _CHATS.read(slice, sidecars)
+    return _CHATS.read(graph.folded(slice), sidecars)
 
 
 def _refusal(value: dict[str, Json]) -> str:
@@ -36,7 +38,8 @@ def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
 
 
 def traces(slice: Slice, ids: Set[str]) -> list[Place]:
-    """Where messages are repeated, a title that is one's words, and files of the database that only these messages were given."""
+    """Where messages are repeated, a title that is one's words, files of the database that only these messages were given, and
+    what was thought of them: with any judgement the client keeps the whole chat as it was."""
     value = loaded(slice).value
     if not isinstance(value, dict):
         return []
@@ -44,7 +47,7 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place]:
     found = [path for path, id, _ in graph.copies(value) if make_id("m", chat, id) in ids]
     if graph.identify(slice).provider_id:  # without an id the title is part of what the chat is known by
         found += _titles(value, [node.value.get("content") for node in graph.nodes(value) if _is_of(node, chat, ids)])
-    return [Place(path) for path in (*found, *_files(value, chat, ids))]
+    return [Place(path) for path in (*found, *_files(value, chat, ids), *_judgements(value, chat, ids))]
 
 
 def _titles(value: dict[str, Json], said: list[Json]) -> list[Path]:
@@ -56,7 +59,9 @@ def _titles(value: dict[str, Json], said: list[Json]) -> list[Path]:
 def _files(value: dict[str, Json], chat: str, ids: Set[str]) -> list[Path]:
     """The rows of files that these messages were given, and of what links them; a file that others were given stays."""
     found: list[Path] = []
-    kept, gone = set[str](), set[str]()
+    kept, gone = set(graph.named_files(graph.at(value, graph.base(value)))), set[str]()
+    for node in graph.nodes(value):
+        (gone if _is_of(node, chat, ids) else kept).update(graph.named_files(node.value))
     for place, link in _rows(value, "chat_file"):
         message, file = link.get("message_id"), link.get("file_id")
         erased = isinstance(message, str) and make_id("m", chat, message) in ids
@@ -64,6 +69,17 @@ def _files(value: dict[str, Json], chat: str, ids: Set[str]) -> list[Path]:
         if isinstance(file, str):
             (gone if erased else kept).add(file)
     return [*found, *(("file", place) for place, file in _rows(value, "file") if _text(file.get("id")) in gone - kept)]
+
+
+def _judgements(value: dict[str, Json], chat: str, ids: Set[str]) -> list[Path]:
+    """Of what was thought of one of these messages all, of other judgements the chat as it was then."""
+    found: list[Path] = []
+    told = {make_id("m", chat, node.id) for node in graph.nodes(value) if node.id}
+    for place, row in _rows(value, "feedback") if told & ids else ():
+        message = _text(graph.at(row, ("meta",)).get("message_id"))
+        of = make_id("m", chat, message) in ids
+        found += [("feedback", place)] if of else [("feedback", place, "snapshot")] if row.get("snapshot") else []
+    return found
 
 
 def _rows(value: dict[str, Json], table: str) -> list[tuple[int, dict[str, Json]]]:
@@ -124,7 +140,7 @@ def _tip(chat: Fields, current: Json) -> str:
     """The leaf that was last shown. It stays where it stands: it may name a message that is not there."""
     history = chat.left.get("history")
     words = [history.get("currentId") if isinstance(history, dict) else None, current, chat.left.get("currentId")]
-    return next((word for word in words if isinstance(word, str) and word), "")
+    return next((word for word in map(graph.named, words) if word), "")
 
 
 def _message(fields: Fields, desk: Desk) -> Draft:
@@ -134,11 +150,13 @@ def _message(fields: Fields, desk: Desk) -> Draft:
         fields.left.update(renamed)
     else:
         desk.drop_children(fields, "childrenIds", fields.identifier("id"))
+    if graph.OWN_ID in fields.left:
+        fields.left["id"] = fields.left.pop(graph.OWN_ID)
     fields.identifier("parentId")
     time = _time(fields)
     role, model = role_of(fields.text("role"), {}), fields.optional("model")
     fields.drop("modelName", model)
-    said = parts.said(fields, desk)
+    said = parts.said(fields, desk, by_model=role == "assistant")
     said += [parts.file(file, desk) for file in fields.items("files")]
     said += parts.sources([*fields.items("sources"), *fields.items("citations")], desk)
     return Draft(role, time, said, author=_author(fields), model=model)

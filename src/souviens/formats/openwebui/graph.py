@@ -16,6 +16,7 @@ from souviens.jsonspan import Flaws, Slice
 from souviens.records import Json
 
 ROWS = "chat_message"
+OWN_ID = "history.messages.id"  # under which `folded` keeps a message's id that is not the key it stands under
 # How the table calls what the tree calls otherwise.
 _COLUMNS = {
     "parent_id": "parentId",
@@ -30,7 +31,7 @@ def identify(slice: Slice) -> Identity:
     """By the chat's id, which a chat exported alone may not have: then by its title and time."""
     value = loaded(slice).value
     chat = at(value, base(value))
-    id = next((v["id"] for v in (value, chat) if isinstance(v, dict) and isinstance(v.get("id"), str) and v["id"]), None)
+    id = next((id for v in (value, chat) if isinstance(v, dict) and (id := named(v.get("id")))), None)
     words = [value.get("title"), *(chat.get(key) for key in ("title", "timestamp"))]
     return Identity(id, tuple(str(word) for word in words if isinstance(word, (str, int)) and word != ""))
 
@@ -72,6 +73,24 @@ def nodes(value: Json) -> list[Node]:
     return found
 
 
+def files_of(chat: dict[str, Json]) -> list[str]:
+    """What a chat calls the files that it or its messages name."""
+    listed = chat.get("messages")
+    messages = [chat, *at(chat, ("history", "messages")).values(), *(listed if isinstance(listed, list) else ())]
+    return [name for message in messages for name in named_files(message)]
+
+
+def named_files(message: Json) -> list[str]:
+    """What a message calls its files: by their ids, alone or in a path."""
+    files = message.get("files") if isinstance(message, dict) else None
+    found: list[str] = []
+    for file in files if isinstance(files, list) else ():
+        inner = at(file, ("file",)) if isinstance(file, dict) else {}
+        words = [_text(file, "id"), _text(inner, "id"), *_text(file, "url").split("/")]
+        found += [word for word in words if word]
+    return found
+
+
 def copies(value: Json) -> Iterator[tuple[Path, str, dict[str, Json]]]:
     """(path, message id, message) of what repeats a message of `nodes`, with the tree's names of its fields."""
     where = base(value)
@@ -95,7 +114,7 @@ def renamed(row: dict[str, Json]) -> dict[str, Json]:
 
 def folded(slice: Slice) -> Slice:
     """The slice with every message in one place: copies become null, and what they say otherwise stands in the tree's message,
-    under the name of the place. A flaw in a copy is a flaw of the message."""
+    under the name of the place; so does an id of its own. A flaw in a copy is a flaw of the message."""
     slice = loaded(slice)
     if not isinstance(slice.value, dict):
         return slice
@@ -104,7 +123,8 @@ def folded(slice: Slice) -> Slice:
     tree = at(chat, ("history", "messages"))
     if not tree:
         return slice
-    messages, moved = dict(tree), {}
+    messages = {key: _keyed(key, item) if isinstance(item, dict) else item for key, item in tree.items()}
+    moved: dict[str, str] = {}
     lists: dict[Path, list[Json]] = {}
     for path, id, copy in copies(slice.value):
         if not isinstance(messages.get(id), dict):
@@ -124,6 +144,12 @@ def folded(slice: Slice) -> Slice:
     if where:
         value["chat"] = chat
     return Slice(slice.kind, slice.path, slice.where, slice.data, value, _moved(slice.flaws, moved), slice.damage)
+
+
+def _keyed(key: str, item: dict[str, Json]) -> dict[str, Json]:
+    """A message of the tree with its key for its id."""
+    own = item.get("id")
+    return {**item, "id": key, **({} if own is None or named(own) == key else {OWN_ID: own})}
 
 
 def _moved(flaws: Flaws | None, moved: dict[str, str]) -> Flaws | None:
@@ -172,8 +198,8 @@ def _named_by_parents(messages: Iterable[tuple[str, Json]]) -> dict[str, str]:
     above: dict[str, str] = {}
     for id, item in messages:
         children = item.get("childrenIds") if isinstance(item, dict) else None
-        for child in children if isinstance(children, list) else ():
-            if isinstance(child, str) and child != id:
+        for child in map(named, children if isinstance(children, list) else ()):
+            if child is not None and child != id:
                 above.setdefault(child, id)
     return above
 
@@ -183,5 +209,9 @@ def _same(one: Json, other: Json) -> bool:
 
 
 def _text(item: Json, key: str) -> str:
-    value = item.get(key) if isinstance(item, dict) else None
-    return value if isinstance(value, str) else ""
+    return (named(item.get(key)) if isinstance(item, dict) else None) or ""
+
+
+def named(value: Json) -> str | None:
+    """An id as the string it stands for: some exporters write numbers. None if it is none."""
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None

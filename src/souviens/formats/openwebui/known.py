@@ -8,7 +8,7 @@ PROVIDER = "openwebui"
 ROW = frozenset({
     "user_id", "chat", "chat_id", "timestamp", "share_id", "archived", "pinned", "meta", "variables", "folder_id", "tasks",
     "summary", "current_message_id", "last_read_at", "timer_at", "context_usage", "chat_message", "chat_file", "file", "tag",
-    "chatidtag",
+    "chatidtag", "feedback",
 })  # fmt: skip
 CHAT = frozenset({
     "id", "user_id", "title", "models", "params", "system", "options", "history", "messages", "tags", "files", "timestamp",
@@ -41,8 +41,17 @@ MEMORY = frozenset({"user_id", "type", "path", "meta"})
 KNOWLEDGE = frozenset({"user_id", "data", "meta", "access_control", "file", "knowledge_file"})
 DOCUMENT = frozenset({"user_id", "hash", "path", "data", "meta", "access_control", "updated_at"})
 NOTE = frozenset({"user_id", "data", "meta", "access_control", "is_pinned"})
+PROMPT = frozenset({
+    "command", "user_id", "access_control", "data", "meta", "tags", "is_active", "version_id", "name",
+})  # fmt: skip
+MODEL = frozenset({"user_id", "base_model_id", "params", "meta", "access_control", "is_active"})
+SKILL = frozenset({"user_id", "meta", "access_control", "is_active"})
+COLLECTION = frozenset({"user_id", "name", "filename", "content"})
 CHANNEL = frozenset({
     "user_id", "type", "description", "is_private", "data", "meta", "access_control", "updated_by", "archived_at", "archived_by",
     "deleted_at", "deleted_by", "message",
 })  # fmt: skip
-POST = frozenset({"user_id", "app_id", "channel_id", "reply_to_id", "is_pinned", "pinned_at", "pinned_by", "data", "meta"})
+POST = frozenset({
+    "user_id", "app_id", "channel_id", "parent_id", "reply_to_id", "is_pinned", "pinned_at", "pinned_by", "data", "meta",
+    "message_reaction",
+})  # fmt: skip

@@ -1,8 +1,9 @@
 """The parts of a message: `output` items where there are any, else the words of `content`; files and sources.
 
 Since 2026 an answer is kept as `output`, items after OpenAI's Responses API, and `content` shows the same once more, with reasoning
-and tools as `<details type=…>` blocks. Of the two the items are read. Older answers have the blocks only: those are taken apart,
-and the string they stood in is kept beside them.
+and tools as `<details type=…>` blocks. Of the two the items are read: the page shows them where there are any and `content` only
+where there are none, and edits them alone, so that `content` may say what was written before (ResponseMessage.svelte, 0.12). Older
+answers have the blocks only: those are taken apart, and the string they stood in is kept beside them.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ _HELD = ("file", "image", "audio", "video", "doc", "text", "web", "web_search") 
 _THOUGHTS = ("output_text", "reasoning_text")  # types of the pieces of a thought: of Open WebUI's own making, of the Responses API
 
 
-def said(fields: Fields, desk: Desk) -> list[Part]:
-    """What a message says, of its `output` and its `content`, which is left as it was if it was taken apart or says more."""
+def said(fields: Fields, desk: Desk, *, by_model: bool) -> list[Part]:
+    """What a message says, of its `output` and its `content`, which is left as it was if it was taken apart or says more. Of a
+    person's message it is never: a block in it was pasted, and is the person's words."""
     parts = [part for item in fields.items("output") for part in _item(item, desk)]
     content = fields.left.get("content")
     told = any(isinstance(part, Text) for part in parts)
     if isinstance(content, str):
-        shown = _shown(content)
+        shown = _shown(content) if by_model else _between(content, exact=True)
         # Items without words are not all of the answer.
         parts += shown if not parts else [] if told else [part for part in shown if isinstance(part, Text)]
     elif not told and "content" in fields.left:
@@ -140,13 +142,11 @@ def _shown(content: str) -> list[Part]:
                 parts += [*_between(content[end : opened.start()]), *block]
                 end = tag.end()
             opened = None
-    if not parts:
-        return [Text(content)] if content.strip() else []
-    return [*parts, *_between(content[end:])]
+    return [*parts, *_between(content[end:])] if parts else _between(content, exact=True)
 
 
-def _between(text: str) -> list[Part]:
-    return [Text(text.strip("\n"))] if text.strip() else []
+def _between(text: str, *, exact: bool = False) -> list[Part]:
+    return [Text(text if exact else text.strip("\n"))] if text.strip() else []
 
 
 def _block(opening: str, inside: str) -> list[Part]:

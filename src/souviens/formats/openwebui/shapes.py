@@ -54,10 +54,17 @@ def _kind(seen: Peek) -> str:
         return "database" if database.is_one(seen) else ""
     if seen.look not in ("array", "object"):
         return ""
-    chat = seen.first.get("chat")
-    if isinstance(chat, dict) and _ROW & seen.first.keys() and _is_chat(chat, alone=False):
+    # One odd chat at the beginning says nothing of the others.
+    shown = seen.sample if isinstance(seen.sample, list) else [seen.sample]
+    kinds = {_kind_of(value) for value in shown if isinstance(value, dict)}
+    return next((kind for kind in ("chats", "chat") if kind in kinds), "")
+
+
+def _kind_of(value: dict[str, Json]) -> str:
+    chat = value.get("chat")
+    if isinstance(chat, dict) and _ROW & value.keys() and _is_chat(chat, alone=False):
         return "chats"
-    return "chat" if _is_chat(seen.first, alone=True) else ""
+    return "chat" if _is_chat(value, alone=True) else ""
 
 
 def _is_chat(value: dict[str, Json], *, alone: bool) -> bool:
