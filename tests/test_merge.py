@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from souviens.canon import Instant, canonical, make_id
+from souviens.canon import Instant, canonical, epoch, make_id
 from souviens.merge import arranged, merge, merge_memories, merge_topics
 from souviens.records import (
     Attachment,
@@ -207,7 +207,7 @@ def topics(draw: st.DrawFn) -> Topic:
         "project",
         draw(WORDS),
         updated=draw(st.none() | TIMES),
-        documents=tuple(Document(name, draw(WORDS)) for name in names),
+        documents=tuple(Document(name, draw(WORDS), updated=draw(st.none() | TIMES)) for name in names),
         origins=(Origin(draw(NODES), "h"),),
     )
 
@@ -217,4 +217,18 @@ def test_topics_merge_in_any_order_and_keep_every_document(versions: list[Topic]
     merged = merge_topics(versions)
     assert merge_topics(versions[::-1]) == merged
     assert merge_topics([merge_topics(versions[:2]), *versions[2:]]) == merged
+    assert merge_topics([merged, merged]) == merged
     assert {d.name for d in merged.documents} == {d.name for v in versions for d in v.documents}
+    assert {(d.name, d.text) for d in (*merged.documents, *merged.older)} == {
+        (d.name, d.text) for v in versions for d in v.documents
+    }
+
+
+def test_a_document_that_became_shorter_is_the_newer_one_and_the_longer_is_kept() -> None:
+    long, short = (
+        Topic("t-1", "topic", documents=(Document("a.md", text, updated=epoch(time)),))
+        for text, time in (("long text", 1), ("short", 2))
+    )
+    merged = merge_topics([long, short])
+    assert [d.text for d in merged.documents] == ["short"]
+    assert [d.text for d in merged.older] == ["long text"]

@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from souviens.canon import Instant, canonical
-from souviens.records import Attachment, Conversation, Head, Memory, Message, Topic
+from souviens.records import Attachment, Conversation, Document, Head, Memory, Message, Topic
 
 _T = TypeVar("_T")
 Packed: TypeAlias = Conversation | Memory | Topic
@@ -52,6 +52,11 @@ def _memory_rank(memory: Memory) -> tuple[int, int, bytes]:
 def _topic_rank(topic: Topic) -> tuple[int, int, bytes]:
     data = canonical(topic)
     return _moment(topic.updated), len(data), data
+
+
+def _document_rank(document: Document) -> tuple[int, int, int, bytes]:
+    data = canonical(document)
+    return _moment(document.updated), _moment(document.created), len(data), data
 
 
 def _unique(items: Iterable[_T]) -> tuple[_T, ...]:
@@ -152,17 +157,22 @@ def merge_memories(versions: Sequence[Memory]) -> Memory:
 
 
 def merge_topics(versions: Sequence[Topic]) -> Topic:
-    """All readings of one topic as one: the newest or richest description, every document any has."""
-    documents = sorted(
-        (document for t in versions for document in t.documents),
-        key=lambda d: (_moment(d.created), len(canonical(d)), canonical(d)),
-    )
-    by_id = {d.provider_id or d.name: d for d in documents}  # of one document's versions the last in rank stays
-    best = max((msgspec.structs.replace(t, documents=(), origins=()) for t in versions), key=_topic_rank)
+    """All readings of one topic as one: the newest or richest description, every document any has in its newest or richest version,
+    and what those replaced. Versions that differ in their update time only are one."""
+    by_id: dict[str, dict[bytes, Document]] = {}
+    for document in sorted((d for t in versions for d in (*t.documents, *t.older)), key=_document_rank):
+        held = by_id.setdefault(document.provider_id or document.name, {})
+        said = canonical(msgspec.structs.replace(document, updated=None))
+        held.pop(said, None)
+        held[said] = document
+    ranked = [tuple(by_id[key].values()) for key in sorted(by_id)]
+    bare = {"documents": (), "origins": (), "older": ()}
+    best = max((msgspec.structs.replace(t, **bare) for t in versions), key=_topic_rank)
     return msgspec.structs.replace(
         best,
-        documents=tuple(by_id[key] for key in sorted(by_id)),
+        documents=tuple(held[-1] for held in ranked),
         origins=_unique(origin for t in versions for origin in t.origins),
+        older=tuple(document for held in ranked for document in held[:-1]),
     )
 
 

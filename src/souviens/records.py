@@ -270,12 +270,14 @@ class Document(Record, frozen=True):
     provider_id: str | None = None
     created: Instant = ABSENT
     extra: Extra = {}
+    updated: Instant | None = None
 
 
 class Topic(Record, frozen=True):
     """A node of the hierarchy given by a person or a provider (automatic topics are index, not truth).
 
     id: `canon.make_id("t", provider, provider's id)`. kind: area, project or topic. name: "" when the export has only an id.
+    older: versions of its documents that another replaced.
     """
 
     id: str
@@ -291,6 +293,7 @@ class Topic(Record, frozen=True):
     updated: Instant | None = None
     extra: Extra = {}
     origins: tuple[Origin, ...] = ()
+    older: tuple[Document, ...] = ()
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------

@@ -130,6 +130,7 @@ def in_memory(memory: Memory) -> Counter[str]:
 def in_topic(topic: Topic) -> Counter[str]:
     return Counter(
         document=len(topic.documents),
+        older_version=len(topic.older),
         instructions=int(bool(topic.instructions)),
         summary=int(bool(topic.summary)),
         extra_field=len(topic.extra) + sum(len(document.extra) for document in topic.documents),

@@ -26,7 +26,7 @@ from souviens.records import MEMORY_KINDS, Document, Evidence, Extra, Json, Memo
 
 NAME = "basic_memory"
 TITLE = "basic-memory notes"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 PLAIN = frozenset({"note"})
 GUIDE = Guide(
@@ -179,7 +179,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         name=title,
         provider=NAME,
         provider_id=permalink,
-        documents=(Document(path, text, created=created),),
+        documents=(Document(path, text, created=created, updated=updated),),
         created=created,
         updated=updated,
         extra=extra,

@@ -333,6 +333,7 @@ def _topic(store: Store, topic: Topic, scope: Scope) -> Document:
         "conversations": within,
         "memories": about,
         "documents": plain(topic.documents),
+        "older": plain(topic.older),
         "summary": topic.summary,
         "instructions": topic.instructions,
         "extra": topic.extra,

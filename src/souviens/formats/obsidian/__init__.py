@@ -30,7 +30,7 @@ from souviens.records import Json, Reading, Treatment
 __all__ = ["CANNOT", "CARRIES", "cut", "identify", "locations", "plan", "read", "sidecars", "traces", "value", "write"]
 NAME = "obsidian"
 TITLE = "Obsidian vault"
-READER = 2
+READER = 3
 SUPPORT = "samples"
 PLAIN = frozenset({"note", "chat", "memory", "project"})
 WORDS = {"nexus_user": "user", "nexus_agent": "assistant", "User": "user", "Assistant": "assistant"}

@@ -59,7 +59,7 @@ def note(slice: Slice, root: str) -> Reading:
         provider="obsidian",
         provider_id=id or "/".join(path),
         parent=_topic([*folders, ""]) if folders else None,
-        documents=(Document(name, value["text"], created=created or ABSENT),) if value["text"] else (),
+        documents=(Document(name, value["text"], created=created or ABSENT, updated=updated),) if value["text"] else (),
         created=created or ABSENT,
         updated=updated,
         extra=extra,

@@ -55,8 +55,10 @@ def _kind(seen: Peek) -> str:
     if seen.look not in ("array", "object"):
         return ""
     # One odd chat at the beginning says nothing of the others.
-    shown = seen.sample if isinstance(seen.sample, list) else [seen.sample]
-    kinds = {_kind_of(value) for value in shown if isinstance(value, dict)}
+    shown = [value for value in (seen.sample if isinstance(seen.sample, list) else [seen.sample]) if isinstance(value, dict)]
+    if any(_is_qwens(value) or _is_qwens(value.get("chat")) for value in shown):
+        return ""
+    kinds = {_kind_of(value) for value in shown}
     return next((kind for kind in ("chats", "chat") if kind in kinds), "")
 
 
@@ -67,13 +69,20 @@ def _kind_of(value: dict[str, Json]) -> str:
     return "chat" if _is_chat(value, alone=True) else ""
 
 
+def _is_qwens(value: Json) -> bool:
+    """Whether its messages are as Qwen keeps them, whose client grew out of this one."""
+    if not isinstance(value, dict):
+        return False
+    history, listed = value.get("history"), value.get("messages")
+    tree = history.get("messages") if isinstance(history, dict) else None
+    messages = [*(tree.values() if isinstance(tree, dict) else ()), *(listed if isinstance(listed, list) else ())]
+    return any(isinstance(message, dict) and {"content_list", "fid"} & message.keys() for message in messages)
+
+
 def _is_chat(value: dict[str, Json], *, alone: bool) -> bool:
     """Whether it holds messages as this client keeps them. alone: nothing around it says so, so that it must itself."""
     history, listed = value.get("history"), value.get("messages")
     tree = history.get("messages") if isinstance(history, dict) else None
-    messages = [*(tree.values() if isinstance(tree, dict) else ()), *(listed if isinstance(listed, list) else ())]
-    if any(isinstance(message, dict) and {"content_list", "fid"} & message.keys() for message in messages):
-        return False  # Qwen's, which grew out of this client
     if isinstance(tree, dict):
         return not alone or "currentId" in value["history"] or isinstance(value.get("models"), list)
     if not isinstance(listed, list):

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from souviens.canon import Instant, make_id
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, name_holes
 from souviens.formats._fields import Fields, Unknown
@@ -141,6 +143,8 @@ def _topic(
     """table: where its ids are no UUIDs, so that those of two tables may be the same."""
     id, created = id or fields.identifier("id"), _time(fields, "created_at" if "created_at" in fields.left else "timestamp")
     updated = _time(fields, "updated_at") if "updated_at" in fields.left else None
+    # What has no id of its own is the text of this very thing.
+    documents = tuple(d if d.provider_id else msgspec.structs.replace(d, updated=updated) for d in documents)
     return Topic(
         id=_topic_id(id, name, table),
         kind=kind,
