@@ -178,6 +178,7 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
+    """A conversation, a task or a post as a conversation, a project as a topic; what is none of them is refused or counted."""
     if slice.kind == BESIDE:
         return read_beside(slice)
     slice = loaded(slice)
