@@ -47,7 +47,7 @@ JUDGE = importlib.util.find_spec("portable_ai_memory") is not None
 BUNDLE = golden.FIXTURES / "pam" / "bundle"
 # What PAM says of a memory or a conversation beside what our records have a field for.
 BESIDE = {"content_hash", "status", "type", "provenance", "confidence", "tags", "relations"}
-BESIDE |= {"schema_version", "provider", "index", "provider_message_id"}
+BESIDE |= {"schema_version", "provider", "index", "provider_message_id", "absent_parents"}
 
 
 def readings(path: Path) -> list[Reading]:

@@ -192,7 +192,7 @@ _EXPORTS = Dialogue(
     _nodes,
     _head,
     _message,
-    known_head=frozenset({"current_node"}),
+    known_head=frozenset({"current_node", "mapping"}),
     known_message=frozenset({"children", "message"}),
 )
 
