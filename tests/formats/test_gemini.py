@@ -552,11 +552,36 @@ def test_no_markup_takes_long(piece: str) -> None:
         ("Jan 2, 2026, 12:00:17 AM EST", "2026-01-02T05:00:17Z"),
         ("3/4/2026, 10:00:00", None),
         ("Feb 30, 2026, 3:08:20 PM EST", None),
+        ("2026年5月19日 下午7:07:02 [台灣標準時間]", "2026-05-19T19:07:02Z"),
+        ("19. maj 2026 19.07.02 CEST", "2026-05-19T17:07:02Z"),
+        ("19.5.2026 klo 9.07.02 EEST", "2026-05-19T06:07:02Z"),
+        ("19 Mei 2026 19.07.02 WIB", "2026-05-19T12:07:02Z"),
+        ("19:07:02 19 thg 5, 2026 GMT+7", "2026-05-19T12:07:02Z"),
+        ("19 mai 2026, 19 h 07 min 02 s HAE", "2026-05-19T23:07:02Z"),
+        ("19 Μαΐ 2026, 7:07:02 μ.μ. EEST", "2026-05-19T16:07:02Z"),
+        ("19 Mei 2026, 7:07:02 PTG MYT", "2026-05-19T11:07:02Z"),
+        ("19 maj 2026, 7:07:02 e pasdites, CEST", "2026-05-19T17:07:02Z"),
+        ("١٩\u200f/٠٥\u200f/٢٠٢٦، ٧:٠٧:٠٢ م", "2026-05-19T19:07:02Z"),
+        ("19. marrask. 2026, 9:07:02 EET", "2026-11-19T07:07:02Z"),
+        ("19 Mei 2026, 7:07:02 usiku EAT", None),  # a half of the day, but which?
+        ("19 Mei 2026, 19:07:02 xyz", "2026-05-19T19:07:02Z"),
+        ("19/5/2569 19:07:02 ICT", None),  # of the Buddhist calendar
+        ("Mayo 19, 2026, 7:07:02 PM PST", "2026-05-19T19:07:02Z"),  # of the Philippines: a wall time
+        ("Mar 2, 2026, 7:07:02 PM PST", "2026-03-03T03:07:02Z"),
     ],
 )
 def test_localised_times(given: str, instant: str | None) -> None:
     found = moments.moment(given)
     assert (found.given, utc(found.us)) == (given, instant)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["২০২৬ মে ১৯, ৭:০৭:০২ PM", "۲۹ اردیبهشت ۱۴۰۵،\u200f ۱۹:۰۷:۰۲", "၁၉ မေ ၂၀၂၆ ၁၉:၀၇:၀၂", "19 พ.ค. 2569 19:07:02 ICT"],
+)
+def test_a_time_is_seen_where_it_cannot_be_read(line: str) -> None:
+    assert moments.looks_like_time(line)
+    assert moments.moment(line).us is None
 
 
 def test_a_zone_that_several_share_leaves_a_wall_time() -> None:
