@@ -337,6 +337,25 @@ def test_an_image_only_prompt_does_not_vanish(tmp_path: Path) -> None:
     assert [part.pointer for part in message.parts if isinstance(part, File)] == ["gate.jpg"]
 
 
+@pytest.mark.parametrize("title", ["", " ", None])
+def test_a_picture_without_a_word_is_a_prompt_until_it_is_erased(vault: Vault, tmp_path: Path, title: Json) -> None:
+    given = {**row("x", answer="<p>A cat.</p>", imageFile="cat.png", **linked("aaaaaaaa")), "title": title}
+    receipt = take_in(vault, write(tmp_path / "a.json", [given]))
+    assert (receipt.read.messages, receipt.attachments.missing) == (2, 1)
+    (whole,) = stored(vault)
+    prompt, answer = whole.messages
+    assert [part.pointer for part in prompt.parts if isinstance(part, File)] == ["cat.png"]
+    assert answer.parent == prompt.id
+    erase(vault, [prompt.id])
+    assert [message.id for message in stored(vault)[0].messages] == [answer.id]
+
+
+@pytest.mark.parametrize("words", ["Gemini vs ChatGPT, which?", "with great power comes what?", "Bard of Avon"])
+def test_a_prompt_keeps_its_first_word(tmp_path: Path, words: str) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row(f"Prompted {words}")]))
+    assert said(found.messages) == [("user", words)]
+
+
 @pytest.mark.parametrize("title", ["Created Gemini Canvas titled x", "Gave feedback: Bad response", "Used an Assistant feature"])
 def test_what_is_no_prompt_is_kept_and_put_in_nobodys_mouth(tmp_path: Path, title: str) -> None:
     (found,) = read(write(tmp_path / "a.json", [row(title)]))

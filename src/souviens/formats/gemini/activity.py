@@ -33,7 +33,7 @@ _SAID = re.compile(
     r"(?:Prompted|Branched|Answered|Asked|Said|Submitted query|Query submitted|Eingegebener Prompt|Gav instruktionen|Pokyn"
     r"|Has dicho|Hiciste la petición|Preguntado|Fez uma pergunta|Perguntou|Υποβλήθηκε το ερώτημα"
     r"|送信したメッセージ|プロンプト|已提示)"
-    r"(?: with| Gemini| Bard)?(?:[:：]\s*|\s+|$)"
+    r"(?:(?<=Asked) (?:Gemini|Bard)(?=[:：]))?(?:[:：]\s*|\s+|$)"
 )
 _DONE = re.compile(r"(?:Created|Used|Added|Gave|Selected|Cleared|Shared|Deleted|Viewed|Pinned|Renamed|Exported|Updated)\b")
 PROMPT, ANSWER, UNDIVIDED = "title", "safeHtmlItem", "undivided"
@@ -234,9 +234,15 @@ def prompt_fields(row: dict[str, Json]) -> list[str]:
 
 
 def _has_prompt(row: dict[str, Json]) -> bool:
-    """Whether there is a prompt. What is left of an erased one is null, or a string of spaces or of nothing."""
-    title = row.get(PROMPT)
-    return bool(title.strip(" ")) if isinstance(title, str) else title is not None
+    """Whether there is a prompt, be it of a picture alone. What an erasure leaves of one, and of all that goes with it, is null, or
+    a string of spaces or of nothing, or brackets around nothing."""
+    if _says(row.get(PROMPT)):
+        return True
+    return any(_says(row[name]) for name in prompt_fields(row) if name != UNDIVIDED)
+
+
+def _says(value: Json) -> bool:
+    return bool(value.strip(" ")) if isinstance(value, str) else value not in (None, [], {}, 0)
 
 
 def _answered(row: dict[str, Json]) -> bool:
