@@ -16,7 +16,7 @@ from souviens.delivery import open_delivery
 from souviens.formats import gemini
 from souviens.formats.gemini import activity, counted, markup, moments, pages
 from souviens.formats.gemini.rows import cut_rows, opened
-from souviens.jsonspan import Slice
+from souviens.jsonspan import CUT_OFF, UNCLOSED, Slice
 from souviens.port.checking import rebuild
 from souviens.port.erasing import erase
 from souviens.port.giving import give_back
@@ -98,6 +98,19 @@ def test_a_page_is_told_by_its_header_cell_not_by_what_is_in_it(tmp_path: Path) 
     youtube = youtube.replace("Gemini-Apps", "YouTube").replace('header-cell mdl-cell mdl-cell--12-col"></p>', "")
     with open_delivery(write(tmp_path / "MyActivity.html", youtube.replace(APP, "https://x.example/").encode())) as delivery:
         assert gemini.identify(delivery) is None
+
+
+@pytest.mark.parametrize("first", [{}, None, {"header": "Gemini Apps", "time": "x"}, {"header": "Search", "title": None, "time": "x"}])
+def test_a_file_is_known_whatever_its_first_row_lacks(tmp_path: Path, first: Json) -> None:
+    with open_delivery(write(tmp_path / "a.json", [first, row("Prompted x")])) as delivery:
+        assert gemini.identify(delivery) == "rows"
+
+
+def test_a_row_of_gemini_behind_thousands_of_others_is_found(tmp_path: Path) -> None:
+    other = {"header": "YouTube", "title": "Watched Gemini", "time": "x", "products": ["YouTube"]}
+    for rows, shape in (([other] * 2_500, None), ([other] * 2_500 + [row("Prompted x")], "rows")):
+        with open_delivery(write(tmp_path / "a.json", rows)) as delivery:
+            assert gemini.identify(delivery) == shape
 
 
 # --- quick ways, and what they must be equal to -------------------------------------------------------------------------
@@ -313,6 +326,15 @@ def test_a_row_for_which_an_erasure_would_not_leave_json_is_a_slice_of_its_own(t
         assert [slice.kind for slice, _ in readings(gemini, delivery)] == ["row", "rows"]
 
 
+def test_conversations_of_workspace_that_are_laid_out_alike_stay_two(vault: Vault, tmp_path: Path) -> None:
+    for name in ("cats", "dogs"):
+        turns = [{"user_turn": {"prompt": name, "turn_last_modified": "2025-01-01T00:00:00Z"}}]
+        write(tmp_path / f"{name}.txt", {"title": "", "conversation_turns": turns})
+    take_in(vault, tmp_path)
+    assert sorted(spoken(c.messages[0]) for c in stored(vault)) == ["cats", "dogs"]
+    assert rebuild(vault, records=True).records == 0
+
+
 # --- what a row says --------------------------------------------------------------------------------------------------
 
 
@@ -491,6 +513,24 @@ def test_a_page_of_another_encoding_refuses_its_rows_one_by_one(tmp_path: Path) 
         read_ = [reading for _, reading in readings(formats.reader("gemini"), delivery)]
     assert sum(len(reading.problems) for reading in read_) == 1
     assert sum(len(reading.conversations) for reading in read_) == len(read_) - 1
+
+
+def test_a_page_cut_off_inside_a_row_refuses_it_and_says_that_more_is_missing(vault: Vault, tmp_path: Path) -> None:
+    page = (CASES / "page.html").read_bytes()
+    whole = [piece.data for piece in pages.cut_page(io.BytesIO(page), "") if isinstance(piece, Slice)]
+    (tmp_path / "page.html").write_bytes(page[: page.rindex(whole[-1]) + len(whole[-1]) - 9])
+    receipt = take_in(vault, tmp_path / "page.html")
+    assert [(problem.kind, problem.reason) for problem in receipt.refused] == [("conversation", CUT_OFF), ("source", UNCLOSED)]
+    before = stored(vault)
+    assert before == stored(vault) and rebuild(vault, records=True).records == 0
+    assert stored(vault) == before
+    assert give_back(vault, receipt.id, tmp_path / "back").identical
+
+
+def test_a_page_cut_off_between_two_rows_says_so(vault: Vault, tmp_path: Path) -> None:
+    page = (CASES / "page.html").read_bytes()
+    (tmp_path / "page.html").write_bytes(page[: page.rindex(pages._ROW) + 4])
+    assert [problem.reason for problem in take_in(vault, tmp_path / "page.html").refused] == [UNCLOSED]
 
 
 # --- erasing ----------------------------------------------------------------------------------------------------------

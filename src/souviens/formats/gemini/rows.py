@@ -15,6 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from souviens.formats import Bytes
+from souviens.formats._carving import Kind
 from souviens.formats._dialogue import loaded
 from souviens.formats.gemini import pages
 from souviens.formats.gemini.activity import (
@@ -67,6 +68,9 @@ def _grouped(pieces: Iterable[Glue | Slice], kind: str) -> Iterator[Glue | Slice
     size = 0
     for piece in pieces:
         if isinstance(piece, Glue):
+            if held and (piece.damage or piece.secret):
+                yield from _run(held, between, kind)
+                held, between, common, size = [], [], None, 0
             if held:
                 between[-1] += piece.data
             else:
@@ -113,17 +117,18 @@ def _run(held: list[Slice], between: list[bytes], kind: str) -> Iterator[Glue | 
 
 def opened(slice: Slice) -> Run:
     """The rows of a slice: of a run, a row, or a cell of a page."""
-    if slice.kind == "cell":
+    kind = Kind.of(slice)
+    if kind.base == "cell":
         row = slice.value if isinstance(slice.value, pages.PageRow) else pages.row_of(slice.data)
         return Run(Slice(slice.kind, slice.path, slice.where, slice.data, row, Flaws()), [row], [pages.room_of(row)])
-    if slice.kind == CELLS:
+    if kind.base == CELLS:
         value = slice.value
         if not isinstance(value, Joined):
             cells = [data for _, data in pages.rows_in(slice.data)]
             value = Joined(list(map(pages.row_of, cells)), cells)
         slice = Slice(slice.kind, slice.path, slice.where, slice.data, value, Flaws())
         return Run(slice, value[ROWS], list(map(pages.room_of, value[ROWS])))
-    if slice.kind != RUN:
+    if kind.base != RUN:
         slice = loaded(slice)
         return Run(slice, [slice.value], [_room(slice.data)]) if isinstance(slice.value, dict) else Run(slice, [], [])
     if not isinstance(slice.value, Joined):
@@ -205,7 +210,7 @@ def places(run: Run) -> dict[str, list[Bytes]]:
     with it whatever is inside of them; of a page what stands between the line breaks, and the pictures beside a prompt."""
     found: dict[str, list[Bytes]] = {}
     reader = dialogue(run)
-    is_page = run.slice.kind == CELLS
+    is_page = Kind.of(run.slice).base == CELLS
     rows = pages.rows_in(run.slice.data) if is_page else _placed(run.slice.data)
     for id, node in zip(reader.ids(run.slice), reader.nodes(run.slice.value), strict=True):
         if isinstance(node.value, dict):
