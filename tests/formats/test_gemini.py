@@ -14,6 +14,7 @@ from souviens import formats
 from souviens.canon import utc
 from souviens.delivery import open_delivery
 from souviens.formats import gemini
+from souviens.formats._carving import AGAIN
 from souviens.formats.gemini import activity, counted, markup, moments, pages
 from souviens.formats.gemini.rows import cut_rows, opened
 from souviens.jsonspan import CUT_OFF, UNCLOSED, Slice
@@ -100,7 +101,9 @@ def test_a_page_is_told_by_its_header_cell_not_by_what_is_in_it(tmp_path: Path) 
         assert gemini.identify(delivery) is None
 
 
-@pytest.mark.parametrize("first", [{}, None, {"header": "Gemini Apps", "time": "x"}, {"header": "Search", "title": None, "time": "x"}])
+@pytest.mark.parametrize(
+    "first", [{}, None, {"header": "Gemini Apps", "time": "x"}, {"header": "Search", "title": None, "time": "x"}]
+)
 def test_a_file_is_known_whatever_its_first_row_lacks(tmp_path: Path, first: Json) -> None:
     with open_delivery(write(tmp_path / "a.json", [first, row("Prompted x")])) as delivery:
         assert gemini.identify(delivery) == "rows"
@@ -323,7 +326,7 @@ def test_rows_of_one_time_and_length_stay_two_in_a_run(tmp_path: Path) -> None:
 def test_a_row_for_which_an_erasure_would_not_leave_json_is_a_slice_of_its_own(tmp_path: Path) -> None:
     rows = [row("Prompted 2", liked=True, **linked("aaaaaaaa")), row("Prompted 1", **linked("aaaaaaaa"))]
     with open_delivery(write(tmp_path / "a.json", rows)) as delivery:
-        assert [slice.kind for slice, _ in readings(gemini, delivery)] == ["row", "rows"]
+        assert [slice.kind.split(":")[0] for slice, _ in readings(gemini, delivery)] == ["row", "rows"]
 
 
 def test_conversations_of_workspace_that_are_laid_out_alike_stay_two(vault: Vault, tmp_path: Path) -> None:
@@ -333,6 +336,66 @@ def test_conversations_of_workspace_that_are_laid_out_alike_stay_two(vault: Vaul
     take_in(vault, tmp_path)
     assert sorted(spoken(c.messages[0]) for c in stored(vault)) == ["cats", "dogs"]
     assert rebuild(vault, records=True).records == 0
+
+
+def untimed(at: int, **fields: Json) -> dict[str, Json]:
+    return {**row(f"Prompted {at}", answer="<p>a</p>", **fields), "time": (None, 1_747_648_800, "", [])[at % 4]}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(f"Prompted {at}") for at in range(4)],
+        [row(f"Prompted {at}", answer="<p>a</p>", **linked("bbbbbbbb" if at in (1, 2) else "aaaaaaaa")) for at in range(6)],
+        [row(f"Prompted {at}", **({} if at % 2 else {"liked": True}), **linked("aaaaaaaa")) for at in range(4)],
+        [untimed(at) for at in range(8)],
+        [untimed(at, **linked("aaaaaaaa")) for at in range(8)],
+        [untimed(at, **(linked("aaaaaaaa") if at % 3 else {})) for at in range(8)],
+    ],
+)
+def test_rows_that_are_alike_in_all_but_their_words_stay_apart(vault: Vault, tmp_path: Path, rows: list[Json]) -> None:
+    expected = sum(1 + ("safeHtmlItem" in one) for one in rows)
+    receipt = take_in(vault, write(tmp_path / "a.json", rows))
+    assert receipt.read.messages == expected and not receipt.refused
+    prompts = [message for c in stored(vault) for message in c.messages if message.role == "user"]
+    assert sorted(spoken(message) for message in prompts) == [str(at) for at in range(len(rows))]
+    assert not any(c.older for c in stored(vault))
+    before = records(vault)
+    rebuild(vault, records=True)
+    assert records(vault) == before
+    again = take_in(vault, write(tmp_path / "b.json", json.dumps(rows).encode() + b"\n"))
+    assert again.new.messages == again.changed.messages == 0
+    kept = {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages}
+    for gone in (prompts[1], prompts[2]):
+        erase(vault, [gone.id])
+        del kept[gone.id]
+        assert {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages} == kept
+
+
+def test_the_number_of_a_row_does_not_depend_on_what_stands_between(tmp_path: Path) -> None:
+    one, other = linked("aaaaaaaa"), linked("bbbbbbbb")
+    rows = [row(f"Prompted {at}", answer="<p>a</p>", **one) for at in range(4)]
+    together = [m.id for c in read(write(tmp_path / "a.json", rows)) for m in c.messages]
+    parted = read(write(tmp_path / "a.json", [*rows[:1], row("Prompted x", **other), *rows[1:]]))
+    assert [m.id for c in parted if c.provider_id == "aaaaaaaa" for m in c.messages] == together
+
+
+def test_a_row_that_stands_twice_word_for_word_is_kept_once_and_named(vault: Vault, tmp_path: Path) -> None:
+    receipt = take_in(vault, write(tmp_path / "a.json", [row("Prompted x"), row("Prompted x")]))
+    assert len(stored(vault)) == 1
+    assert [(problem.where, problem.reason) for problem in receipt.refused] == [("[1]", AGAIN)]
+
+
+def test_rows_of_a_page_that_cannot_be_divided_stay_apart_and_are_named(vault: Vault, tmp_path: Path) -> None:
+    page = (CASES / "page.html").read_text(encoding="utf-8")
+    last = page[page.rindex('<div class="outer-cell') : page.rindex("</div></body>")]
+    others = [last.replace("without any", f"without a{at}y") for at in range(3)]
+    (tmp_path / "page.html").write_text(page.replace(last, last + "".join(others)), encoding="utf-8")
+    receipt = take_in(vault, tmp_path / "page.html")
+    assert receipt.unknown_fields["undivided"] == 4
+    assert not any(c.older for c in stored(vault))
+    glued = [spoken(m) for c in stored(vault) for m in c.messages if "Then there is none." in spoken(m)]
+    assert len(set(glued)) == 4
 
 
 # --- what a row says --------------------------------------------------------------------------------------------------

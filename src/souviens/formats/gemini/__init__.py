@@ -28,7 +28,7 @@ from typing import BinaryIO
 
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide, Locations, Place
-from souviens.formats._carving import Kind, Kinds, elements, marked
+from souviens.formats._carving import AGAIN, Kind, Kinds, elements, marked, told_again
 from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8
 from souviens.formats.gemini import activity, chain, gems, pages, rows, workspace
@@ -40,7 +40,7 @@ from souviens.records import Json, Reading, Treatment
 
 NAME = "gemini"
 TITLE = "Gemini (Google Takeout)"
-READER = 2
+READER = 3
 SUPPORT = "real"
 PLAIN = Kinds({"cell", "cells", "gem"})
 GUIDE = Guide(
@@ -110,8 +110,8 @@ def _has_row(entry: Entry) -> bool:
 
 
 def _is_named(entry: Entry) -> bool:
-    """Whether the bytes of a file name Gemini where Google says whose a row is. To look for it takes a hundredth of the time that it
-    takes to decode all rows."""
+    """Whether the bytes of a file name Gemini where Google says whose a row is. To look for it takes a hundredth of the time that
+    it takes to decode all rows."""
     with entry.open() as stream:
         held = b""
         while chunk := stream.read(_LOOKED):
@@ -186,7 +186,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         return refused(slice, CUT_OFF)
     if kind.base in ("cell", rows.CELLS) and not rows.is_readable(slice):
         return refused(slice, NOT_UTF8)
-    return chain.read(rows.opened(slice), sidecars)
+    return told_again(slice, chain.read(rows.opened(slice), sidecars), AGAIN)
 
 
 def locations(slice: Slice) -> Locations:
