@@ -386,6 +386,33 @@ def test_a_row_that_stands_twice_word_for_word_is_kept_once_and_named(vault: Vau
     assert [(problem.where, problem.reason) for problem in receipt.refused] == [("[1]", AGAIN)]
 
 
+@pytest.mark.parametrize("links", [("",), ("aaaaaaaa",), ("aaaaaaaa", "bbbbbbbb"), ("", "aaaaaaaa")])
+def test_rows_of_a_page_that_are_alike_stay_apart(vault: Vault, tmp_path: Path, links: tuple[str, ...]) -> None:
+    cell = (
+        '<div class="outer-cell"><div class="mdl-grid"><div class="header-cell"><p>Gemini Apps<br></p></div>'
+        '<div class="content-cell mdl-typography--body-1">Prompted %d<br>May 19, 2026, 7:07:02 PM UTC<br><p>a</p></div>'
+        '<div class="content-cell mdl-typography--caption">%s</div></div></div>'
+    )
+    link = f'<a href="{APP}%s">x</a>'
+    cells = [cell % (at, link % named if (named := links[at % len(links)]) else "") for at in range(6)]
+    (tmp_path / "a.html").write_text(f"<html><body>{''.join(cells)}</body></html>", encoding="utf-8")
+    assert take_in(vault, tmp_path / "a.html").read.messages == 12
+    kept = {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages}
+    prompts = [m for c in stored(vault) for m in c.messages if m.role == "user"]
+    assert sorted(map(spoken, prompts)) == [str(at) for at in range(6)]
+    rebuild(vault, records=True)
+    for gone in prompts[:3]:
+        assert {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages} == kept
+        erase(vault, [gone.id])
+        del kept[gone.id]
+    assert {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages} == kept
+
+
+def test_a_row_that_says_nothing_keeps_its_time(tmp_path: Path) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row("", "2026-05-06T07:08:09Z")]))
+    assert (found.messages, found.head.extra["time"]) == ((), "2026-05-06T07:08:09Z")
+
+
 def test_rows_of_a_page_that_cannot_be_divided_stay_apart_and_are_named(vault: Vault, tmp_path: Path) -> None:
     page = (CASES / "page.html").read_text(encoding="utf-8")
     last = page[page.rindex('<div class="outer-cell') : page.rindex("</div></body>")]
@@ -689,6 +716,7 @@ def test_no_markup_takes_long(piece: str) -> None:
         ("19 Mei 2026, 19:07:02 xyz", "2026-05-19T19:07:02Z"),
         ("19/5/2569 19:07:02 ICT", None),  # of the Buddhist calendar
         ("Mayo 19, 2026, 7:07:02 PM PST", "2026-05-19T19:07:02Z"),  # of the Philippines: a wall time
+        ("May 19, 2026, 7:07:02 PM GMT-8", "2026-05-20T03:07:02Z"),
         ("Mar 2, 2026, 7:07:02 PM PST", "2026-03-03T03:07:02Z"),
     ],
 )

@@ -5,8 +5,8 @@ together and say the same of it are a slice, a `Run`; the vault makes one conver
 came before it: the order of the file does, which is newest first (chain.py).
 
 A prompt and its answer are messages of their own, so each can be erased by itself. Their ids are therefore not made of their words
-but of what an erasure leaves: the time of the row and the room its title takes. Of rows that are alike in both, the second and the third
-bear a number, and a row without a time the mark of what it says; both stand in the kind of its slice (`rows.numbered`).
+but of what an erasure leaves: the time of the row and the room its title takes. Rows that are alike in both are numbered, and a row
+without a time has the mark of what it says; both stand in the kind of its slice (`rows.numbered`).
 """
 
 from __future__ import annotations
@@ -351,7 +351,8 @@ def _head(row: dict[str, Json], is_run: bool, fields: Fields, desk: Desk) -> Hea
     named = conversations_of(row)
     if len(named) > 1:
         note(extra, "not joined", f"the row names {len(named)} conversations")
-    for name in ("time", *(prompt_fields(row) if has_prompt(row) else ())):
+    is_empty = row.get(PROMPT) == "" and not has_prompt(row) and not _answered(row)  # no message: only a time
+    for name in (*(() if is_empty else ("time",)), *(prompt_fields(row) if has_prompt(row) else ())):
         fields.left.pop(name, None)
     return Head(extra=extra)
 

@@ -23,12 +23,15 @@ _CLOCKS = (
 )
 # Halves of the day, in the languages that have words for them beside "AM" and "PM". Of a Chinese day five parts are in one half.
 _MORNING = """
-am|a.m.|a. m.|오전|上午|午前|凌晨|清晨|早上|π.μ.|π. μ.|ص|صباحًا|صباحا|pg|e paradites|paradite|pd|asubuhi|sa|öö|vm.|vm|fm|de.|пр.об.|f.h.|r.n.|дп
-|पूर्वाह्न|முற்பகல்|ಪೂರ್ವಾಹ್ನ|ਪੂ.ਦੁ.|ق.ظ.|قبل‌ازظهر|قبل‌از‌ظهر|לפנה״צ|לפנה"צ|ก่อนเที่ยง|ກ່ອນທ່ຽງ|နံနက်|ጥዋት|පෙ.ව.|ү.ө.|to|dop.|priešpiet|priekšp.|претпл.
+am|a.m.|a. m.|오전|上午|午前|凌晨|清晨|早上|π.μ.|π. μ.|ص|صباحًا|صباحا|pg|e paradites|paradite|pd
+|asubuhi|sa|öö|vm.|vm|fm|de.|пр.об.|f.h.|r.n.|дп|पूर्वाह्न|முற்பகல்|ಪೂರ್ವಾಹ್ನ|ਪੂ.ਦੁ.|ق.ظ.
+|قبل‌ازظهر|قبل‌از‌ظهر|לפנה״צ|לפנה"צ|ก่อนเที่ยง|ກ່ອນທ່ຽງ|နံနက်|ጥዋት|පෙ.ව.|ү.ө.|to|dop.
+|priešpiet|priekšp.|претпл.
 """
 _EVENING = """
-pm|p.m.|p. m.|오후|下午|午後|晚上|μ.μ.|μ. μ.|م|مساءً|مساء|ptg|e pasdites|mbasdite|md|mchana|ch|ös|nm.|nm|em|du.|сл.об.|e.h.|i.n.|пп
-|अपराह्न|பிற்பகல்|ಅಪರಾಹ್ನ|ਬਾ.ਦੁ.|ب.ظ.|بعدازظهر|بعد‌ازظهر|אחה״צ|אחה"צ|หลังเที่ยง|ຫຼັງທ່ຽງ|ညနေ|ከሰዓት|ප.ව.|ү.х.|tk|odp.|pop.|popiet|pēcp.|попл.
+pm|p.m.|p. m.|오후|下午|午後|晚上|μ.μ.|μ. μ.|م|مساءً|مساء|ptg|e pasdites|mbasdite|md|mchana|ch|ös
+|nm.|nm|em|du.|сл.об.|e.h.|i.n.|пп|अपराह्न|பிற்பகல்|ಅಪರಾಹ್ನ|ਬਾ.ਦੁ.|ب.ظ.|بعدازظهر|بعد‌ازظهر
+|אחה״צ|אחה"צ|หลังเที่ยง|ຫຼັງທ່ຽງ|ညနေ|ከሰዓት|ප.ව.|ү.х.|tk|odp.|pop.|popiet|pēcp.|попл.
 """
 
 
@@ -52,12 +55,11 @@ _HALVES = {
     for hours, words in ((0, _MORNING), (12, _EVENING))
     for word in (one.strip() for one in words.split("|"))
 }
-_HALF = re.compile(
-    r"(?<![^\W\d_日])(?:%s)(?!\w)" % "|".join(re.escape(word) for word in sorted(_HALVES, key=len, reverse=True)), re.IGNORECASE
-)
+_LONGEST_FIRST = "|".join(re.escape(word) for word in sorted(_HALVES, key=len, reverse=True))
+_HALF = re.compile(rf"(?<![^\W\d_日])(?:{_LONGEST_FIRST})(?!\w)", re.IGNORECASE)
 # Words before a clock, or behind it, that say nothing of which half of the day it is.
 _BESIDE = frozenset(
-    "г р ж ч ֏ m d e a u o v w h s at um om kl klo às à a las alle uhr jam pukul lúc в о у om de del gada an 日 日に 년 월 일".split()
+    "a à alle an at às d de del e gada h jam kl klo las lúc m o om pukul s u uhr um v w в г ж о р у ч 日 日に 년 월 일".split()  # noqa: SIM905
 )
 _GREENWICH = r"(?:GMT|UTC|UT|Гринуич|Гринвич|غرينتش|گرینویچ|TU)"
 _OFFSET = re.compile(rf"{_GREENWICH}? ?([+\-−‐–])(\d{{1,2}})(?::?(\d\d))?|([+\-−])(\d{{1,2}})(?::?(\d\d))? ?{_GREENWICH}")
@@ -71,12 +73,19 @@ _WINTER = frozenset({1, 2, 3, 11, 12})  # when it is PST in America: in the Phil
 _ENGLISH = re.compile(r"\b(?:jan|feb|mar|nov|dec)(?:\b|uary|ruary|ch|ember)", re.IGNORECASE)
 # The beginnings of a month's name, where it is one month in every language ("lis" is not: November in Polish, October in Croatian).
 _MONTHS = (
-    "jan ene gen led sty янв ιαν jaan oca ian січ јан", "feb fév fev úno lut фев φεβ vee şub shk peb лют феб",
-    "mar mär mrt bře мар már mac bere бер", "apr avr abr dub kwi апр ápr nis pri кві", "may mai maj mei mag kvě май мая μαΐ máj maí тра мај",
-    "jun juin giu čvn cze июн ιουν juuni jún jūn iun haz qer hun чер јун", "jul juil lug čvc июл ιουλ juuli júl jūl iul tem korr hul јул",
-    "aug août ago sie авг avg ağu agu ogo gush ágú", "sep set zář wrz сен sze eyl вер сеп", "oct okt out ott říj paź окт eki tet жов",
-    "nov ноя νοε marra kas nën nob nóv нов", "dec dez déc dic des pro gru дек δεκ ara dhj dis dets гру дец",
-)  # fmt: skip
+    "jan ene gen led sty янв ιαν jaan oca ian січ јан",
+    "feb fév fev úno lut фев φεβ vee şub shk peb лют феб",
+    "mar mär mrt bře мар már mac bere бер",
+    "apr avr abr dub kwi апр ápr nis pri кві",
+    "may mai maj mei mag kvě май мая μαΐ máj maí тра мај",
+    "jun juin giu čvn cze июн ιουν juuni jún jūn iun haz qer hun чер јун",
+    "jul juil lug čvc июл ιουλ juuli júl jūl iul tem korr hul јул",
+    "aug août ago sie авг avg ağu agu ogo gush ágú",
+    "sep set zář wrz сен sze eyl вер сеп",
+    "oct okt out ott říj paź окт eki tet жов",
+    "nov ноя νοε marra kas nën nob nóv нов",
+    "dec dez déc dic des pro gru дек δεκ ara dhj dis dets гру дец",
+)
 _MONTH = {name: month for month, names in enumerate(_MONTHS, 1) for name in names.split()}
 _YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -138,13 +147,13 @@ def moment(given: str) -> Instant:
         if int(hour) > 12 and not half:
             return unknown("not a date", given)
         hour = f"{int(hour) % 12 + half:02}"
-    if zone == _PACIFIC and not (int(date[5:7]) in _WINTER and _ENGLISH.search(line.day)):
+    if zone and _PACIFIC.search(line.after) and not (int(date[5:7]) in _WINTER and _ENGLISH.search(line.day)):
         zone = ""
     read = rfc3339(f"{date}T{hour:0>2}:{minute}:{second}{zone}")
     return unknown("not a date", given) if read.us is None else Instant(given=given, us=read.us, zone=read.zone)
 
 
-_PACIFIC = "-08:00"
+_PACIFIC = re.compile(r"\bPST\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1024)  # of what an account writes before and behind all its times

@@ -109,7 +109,7 @@ def _kind(piece: Slice, run: Run, before: _Before) -> str:
 
 
 class _Before:
-    """What the rows before one in a file are known by. It is kept as hashes: of two of one hash, one would bear a number in vain."""
+    """What the rows before one in a file are known by, kept as hashes: of two of one hash, one would bear a number in vain."""
 
     def __init__(self) -> None:
         self._linked: dict[int, Tally] = {}
