@@ -338,6 +338,9 @@ def test_conversations_of_workspace_that_are_laid_out_alike_stay_two(vault: Vaul
     assert rebuild(vault, records=True).records == 0
 
 
+LIKED: dict[str, Json] = {"liked": True}
+
+
 def untimed(at: int, **fields: Json) -> dict[str, Json]:
     return {**row(f"Prompted {at}", answer="<p>a</p>", **fields), "time": (None, 1_747_648_800, "", [])[at % 4]}
 
@@ -347,7 +350,7 @@ def untimed(at: int, **fields: Json) -> dict[str, Json]:
     [
         [row(f"Prompted {at}") for at in range(4)],
         [row(f"Prompted {at}", answer="<p>a</p>", **linked("bbbbbbbb" if at in (1, 2) else "aaaaaaaa")) for at in range(6)],
-        [row(f"Prompted {at}", **({} if at % 2 else {"liked": True}), **linked("aaaaaaaa")) for at in range(4)],
+        [row(f"Prompted {at}", **({} if at % 2 else LIKED), **linked("aaaaaaaa")) for at in range(4)],
         [untimed(at) for at in range(8)],
         [untimed(at, **linked("aaaaaaaa")) for at in range(8)],
         [untimed(at, **(linked("aaaaaaaa") if at % 3 else {})) for at in range(8)],
