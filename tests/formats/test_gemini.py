@@ -14,9 +14,10 @@ from souviens import formats
 from souviens.canon import utc
 from souviens.delivery import open_delivery
 from souviens.formats import gemini
+from souviens.formats._carving import AGAIN
 from souviens.formats.gemini import activity, counted, markup, moments, pages
 from souviens.formats.gemini.rows import cut_rows, opened
-from souviens.jsonspan import Slice
+from souviens.jsonspan import CUT_OFF, UNCLOSED, Slice
 from souviens.port.checking import rebuild
 from souviens.port.erasing import erase
 from souviens.port.giving import give_back
@@ -98,6 +99,21 @@ def test_a_page_is_told_by_its_header_cell_not_by_what_is_in_it(tmp_path: Path) 
     youtube = youtube.replace("Gemini-Apps", "YouTube").replace('header-cell mdl-cell mdl-cell--12-col"></p>', "")
     with open_delivery(write(tmp_path / "MyActivity.html", youtube.replace(APP, "https://x.example/").encode())) as delivery:
         assert gemini.identify(delivery) is None
+
+
+@pytest.mark.parametrize(
+    "first", [{}, None, {"header": "Gemini Apps", "time": "x"}, {"header": "Search", "title": None, "time": "x"}]
+)
+def test_a_file_is_known_whatever_its_first_row_lacks(tmp_path: Path, first: Json) -> None:
+    with open_delivery(write(tmp_path / "a.json", [first, row("Prompted x")])) as delivery:
+        assert gemini.identify(delivery) == "rows"
+
+
+def test_a_row_of_gemini_behind_thousands_of_others_is_found(tmp_path: Path) -> None:
+    other = {"header": "YouTube", "title": "Watched Gemini", "time": "x", "products": ["YouTube"]}
+    for rows, shape in (([other] * 2_500, None), ([other] * 2_500 + [row("Prompted x")], "rows")):
+        with open_delivery(write(tmp_path / "a.json", rows)) as delivery:
+            assert gemini.identify(delivery) == shape
 
 
 # --- quick ways, and what they must be equal to -------------------------------------------------------------------------
@@ -310,7 +326,106 @@ def test_rows_of_one_time_and_length_stay_two_in_a_run(tmp_path: Path) -> None:
 def test_a_row_for_which_an_erasure_would_not_leave_json_is_a_slice_of_its_own(tmp_path: Path) -> None:
     rows = [row("Prompted 2", liked=True, **linked("aaaaaaaa")), row("Prompted 1", **linked("aaaaaaaa"))]
     with open_delivery(write(tmp_path / "a.json", rows)) as delivery:
-        assert [slice.kind for slice, _ in readings(gemini, delivery)] == ["row", "rows"]
+        assert [slice.kind.split(":")[0] for slice, _ in readings(gemini, delivery)] == ["row", "rows"]
+
+
+def test_conversations_of_workspace_that_are_laid_out_alike_stay_two(vault: Vault, tmp_path: Path) -> None:
+    for name in ("cats", "dogs"):
+        turns = [{"user_turn": {"prompt": name, "turn_last_modified": "2025-01-01T00:00:00Z"}}]
+        write(tmp_path / f"{name}.txt", {"title": "", "conversation_turns": turns})
+    take_in(vault, tmp_path)
+    assert sorted(spoken(c.messages[0]) for c in stored(vault)) == ["cats", "dogs"]
+    assert rebuild(vault, records=True).records == 0
+
+
+LIKED: dict[str, Json] = {"liked": True}
+
+
+def untimed(at: int, **fields: Json) -> dict[str, Json]:
+    return {**row(f"Prompted {at}", answer="<p>a</p>", **fields), "time": (None, 1_747_648_800, "", [])[at % 4]}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(f"Prompted {at}") for at in range(4)],
+        [row(f"Prompted {at}", answer="<p>a</p>", **linked("bbbbbbbb" if at in (1, 2) else "aaaaaaaa")) for at in range(6)],
+        [row(f"Prompted {at}", **({} if at % 2 else LIKED), **linked("aaaaaaaa")) for at in range(4)],
+        [untimed(at) for at in range(8)],
+        [untimed(at, **linked("aaaaaaaa")) for at in range(8)],
+        [untimed(at, **(linked("aaaaaaaa") if at % 3 else {})) for at in range(8)],
+    ],
+)
+def test_rows_that_are_alike_in_all_but_their_words_stay_apart(vault: Vault, tmp_path: Path, rows: list[Json]) -> None:
+    expected = sum(1 + ("safeHtmlItem" in one) for one in rows)
+    receipt = take_in(vault, write(tmp_path / "a.json", rows))
+    assert receipt.read.messages == expected and not receipt.refused
+    prompts = [message for c in stored(vault) for message in c.messages if message.role == "user"]
+    assert sorted(spoken(message) for message in prompts) == [str(at) for at in range(len(rows))]
+    assert not any(c.older for c in stored(vault))
+    before = records(vault)
+    rebuild(vault, records=True)
+    assert records(vault) == before
+    again = take_in(vault, write(tmp_path / "b.json", json.dumps(rows).encode() + b"\n"))
+    assert again.new.messages == again.changed.messages == 0
+    kept = {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages}
+    for gone in (prompts[1], prompts[2]):
+        erase(vault, [gone.id])
+        del kept[gone.id]
+        assert {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages} == kept
+
+
+def test_the_number_of_a_row_does_not_depend_on_what_stands_between(tmp_path: Path) -> None:
+    one, other = linked("aaaaaaaa"), linked("bbbbbbbb")
+    rows = [row(f"Prompted {at}", answer="<p>a</p>", **one) for at in range(4)]
+    together = [m.id for c in read(write(tmp_path / "a.json", rows)) for m in c.messages]
+    parted = read(write(tmp_path / "a.json", [*rows[:1], row("Prompted x", **other), *rows[1:]]))
+    assert [m.id for c in parted if c.provider_id == "aaaaaaaa" for m in c.messages] == together
+
+
+def test_a_row_that_stands_twice_word_for_word_is_kept_once_and_named(vault: Vault, tmp_path: Path) -> None:
+    receipt = take_in(vault, write(tmp_path / "a.json", [row("Prompted x"), row("Prompted x")]))
+    assert len(stored(vault)) == 1
+    assert [(problem.where, problem.reason) for problem in receipt.refused] == [("[1]", AGAIN)]
+
+
+@pytest.mark.parametrize("links", [("",), ("aaaaaaaa",), ("aaaaaaaa", "bbbbbbbb"), ("", "aaaaaaaa")])
+def test_rows_of_a_page_that_are_alike_stay_apart(vault: Vault, tmp_path: Path, links: tuple[str, ...]) -> None:
+    cell = (
+        '<div class="outer-cell"><div class="mdl-grid"><div class="header-cell"><p>Gemini Apps<br></p></div>'
+        '<div class="content-cell mdl-typography--body-1">Prompted %d<br>May 19, 2026, 7:07:02 PM UTC<br><p>a</p></div>'
+        '<div class="content-cell mdl-typography--caption">%s</div></div></div>'
+    )
+    link = f'<a href="{APP}%s">x</a>'
+    cells = [cell % (at, link % named if (named := links[at % len(links)]) else "") for at in range(6)]
+    (tmp_path / "a.html").write_text(f"<html><body>{''.join(cells)}</body></html>", encoding="utf-8")
+    assert take_in(vault, tmp_path / "a.html").read.messages == 12
+    kept = {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages}
+    prompts = [m for c in stored(vault) for m in c.messages if m.role == "user"]
+    assert sorted(map(spoken, prompts)) == [str(at) for at in range(6)]
+    rebuild(vault, records=True)
+    for gone in prompts[:3]:
+        assert {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages} == kept
+        erase(vault, [gone.id])
+        del kept[gone.id]
+    assert {m.id: (m.hash, m.parent) for c in stored(vault) for m in c.messages} == kept
+
+
+def test_a_row_that_says_nothing_keeps_its_time(tmp_path: Path) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row("", "2026-05-06T07:08:09Z")]))
+    assert (found.messages, found.head.extra["time"]) == ((), "2026-05-06T07:08:09Z")
+
+
+def test_rows_of_a_page_that_cannot_be_divided_stay_apart_and_are_named(vault: Vault, tmp_path: Path) -> None:
+    page = (CASES / "page.html").read_text(encoding="utf-8")
+    last = page[page.rindex('<div class="outer-cell') : page.rindex("</div></body>")]
+    others = [last.replace("without any", f"without a{at}y") for at in range(3)]
+    (tmp_path / "page.html").write_text(page.replace(last, last + "".join(others)), encoding="utf-8")
+    receipt = take_in(vault, tmp_path / "page.html")
+    assert receipt.unknown_fields["undivided"] == 4
+    assert not any(c.older for c in stored(vault))
+    glued = [spoken(m) for c in stored(vault) for m in c.messages if "Then there is none." in spoken(m)]
+    assert len(set(glued)) == 4
 
 
 # --- what a row says --------------------------------------------------------------------------------------------------
@@ -335,6 +450,25 @@ def test_an_image_only_prompt_does_not_vanish(tmp_path: Path) -> None:
     (message,) = found.messages
     assert message.role == "user"
     assert [part.pointer for part in message.parts if isinstance(part, File)] == ["gate.jpg"]
+
+
+@pytest.mark.parametrize("title", ["", " ", None])
+def test_a_picture_without_a_word_is_a_prompt_until_it_is_erased(vault: Vault, tmp_path: Path, title: Json) -> None:
+    given = {**row("x", answer="<p>A cat.</p>", imageFile="cat.png", **linked("aaaaaaaa")), "title": title}
+    receipt = take_in(vault, write(tmp_path / "a.json", [given]))
+    assert (receipt.read.messages, receipt.attachments.missing) == (2, 1)
+    (whole,) = stored(vault)
+    prompt, answer = whole.messages
+    assert [part.pointer for part in prompt.parts if isinstance(part, File)] == ["cat.png"]
+    assert answer.parent == prompt.id
+    erase(vault, [prompt.id])
+    assert [message.id for message in stored(vault)[0].messages] == [answer.id]
+
+
+@pytest.mark.parametrize("words", ["Gemini vs ChatGPT, which?", "with great power comes what?", "Bard of Avon"])
+def test_a_prompt_keeps_its_first_word(tmp_path: Path, words: str) -> None:
+    (found,) = read(write(tmp_path / "a.json", [row(f"Prompted {words}")]))
+    assert said(found.messages) == [("user", words)]
 
 
 @pytest.mark.parametrize("title", ["Created Gemini Canvas titled x", "Gave feedback: Bad response", "Used an Assistant feature"])
@@ -474,6 +608,24 @@ def test_a_page_of_another_encoding_refuses_its_rows_one_by_one(tmp_path: Path) 
     assert sum(len(reading.conversations) for reading in read_) == len(read_) - 1
 
 
+def test_a_page_cut_off_inside_a_row_refuses_it_and_says_that_more_is_missing(vault: Vault, tmp_path: Path) -> None:
+    page = (CASES / "page.html").read_bytes()
+    whole = [piece.data for piece in pages.cut_page(io.BytesIO(page), "") if isinstance(piece, Slice)]
+    (tmp_path / "page.html").write_bytes(page[: page.rindex(whole[-1]) + len(whole[-1]) - 9])
+    receipt = take_in(vault, tmp_path / "page.html")
+    assert [(problem.kind, problem.reason) for problem in receipt.refused] == [("conversation", CUT_OFF), ("source", UNCLOSED)]
+    before = stored(vault)
+    assert before == stored(vault) and rebuild(vault, records=True).records == 0
+    assert stored(vault) == before
+    assert give_back(vault, receipt.id, tmp_path / "back").identical
+
+
+def test_a_page_cut_off_between_two_rows_says_so(vault: Vault, tmp_path: Path) -> None:
+    page = (CASES / "page.html").read_bytes()
+    (tmp_path / "page.html").write_bytes(page[: page.rindex(pages._ROW) + 4])
+    assert [problem.reason for problem in take_in(vault, tmp_path / "page.html").refused] == [UNCLOSED]
+
+
 # --- erasing ----------------------------------------------------------------------------------------------------------
 
 
@@ -552,11 +704,37 @@ def test_no_markup_takes_long(piece: str) -> None:
         ("Jan 2, 2026, 12:00:17 AM EST", "2026-01-02T05:00:17Z"),
         ("3/4/2026, 10:00:00", None),
         ("Feb 30, 2026, 3:08:20 PM EST", None),
+        ("2026年5月19日 下午7:07:02 [台灣標準時間]", "2026-05-19T19:07:02Z"),
+        ("19. maj 2026 19.07.02 CEST", "2026-05-19T17:07:02Z"),
+        ("19.5.2026 klo 9.07.02 EEST", "2026-05-19T06:07:02Z"),
+        ("19 Mei 2026 19.07.02 WIB", "2026-05-19T12:07:02Z"),
+        ("19:07:02 19 thg 5, 2026 GMT+7", "2026-05-19T12:07:02Z"),
+        ("19 mai 2026, 19 h 07 min 02 s HAE", "2026-05-19T23:07:02Z"),
+        ("19 Μαΐ 2026, 7:07:02 μ.μ. EEST", "2026-05-19T16:07:02Z"),
+        ("19 Mei 2026, 7:07:02 PTG MYT", "2026-05-19T11:07:02Z"),
+        ("19 maj 2026, 7:07:02 e pasdites, CEST", "2026-05-19T17:07:02Z"),
+        ("١٩\u200f/٠٥\u200f/٢٠٢٦، ٧:٠٧:٠٢ م", "2026-05-19T19:07:02Z"),
+        ("19. marrask. 2026, 9:07:02 EET", "2026-11-19T07:07:02Z"),
+        ("19 Mei 2026, 7:07:02 usiku EAT", None),  # a half of the day, but which?
+        ("19 Mei 2026, 19:07:02 xyz", "2026-05-19T19:07:02Z"),
+        ("19/5/2569 19:07:02 ICT", None),  # of the Buddhist calendar
+        ("Mayo 19, 2026, 7:07:02 PM PST", "2026-05-19T19:07:02Z"),  # of the Philippines: a wall time
+        ("May 19, 2026, 7:07:02 PM GMT-8", "2026-05-20T03:07:02Z"),
+        ("Mar 2, 2026, 7:07:02 PM PST", "2026-03-03T03:07:02Z"),
     ],
 )
 def test_localised_times(given: str, instant: str | None) -> None:
     found = moments.moment(given)
     assert (found.given, utc(found.us)) == (given, instant)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["২০২৬ মে ১৯, ৭:০৭:০২ PM", "۲۹ اردیبهشت ۱۴۰۵،\u200f ۱۹:۰۷:۰۲", "၁၉ မေ ၂၀၂၆ ၁၉:၀၇:၀၂", "19 พ.ค. 2569 19:07:02 ICT"],
+)
+def test_a_time_is_seen_where_it_cannot_be_read(line: str) -> None:
+    assert moments.looks_like_time(line)
+    assert moments.moment(line).us is None
 
 
 def test_a_zone_that_several_share_leaves_a_wall_time() -> None:

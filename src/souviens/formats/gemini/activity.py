@@ -5,7 +5,8 @@ together and say the same of it are a slice, a `Run`; the vault makes one conver
 came before it: the order of the file does, which is newest first (chain.py).
 
 A prompt and its answer are messages of their own, so each can be erased by itself. Their ids are therefore not made of their words
-but of what an erasure leaves: the time of the row and the room its title takes.
+but of what an erasure leaves: the time of the row and the room its title takes. Rows that are alike in both are numbered, and a row
+without a time has the mark of what it says; both stand in the kind of its slice (`rows.numbered`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
@@ -33,20 +35,18 @@ _SAID = re.compile(
     r"(?:Prompted|Branched|Answered|Asked|Said|Submitted query|Query submitted|Eingegebener Prompt|Gav instruktionen|Pokyn"
     r"|Has dicho|Hiciste la petición|Preguntado|Fez uma pergunta|Perguntou|Υποβλήθηκε το ερώτημα"
     r"|送信したメッセージ|プロンプト|已提示)"
-    r"(?: with| Gemini| Bard)?(?:[:：]\s*|\s+|$)"
+    r"(?:(?<=Asked) (?:Gemini|Bard)(?=[:：]))?(?:[:：]\s*|\s+|$)"
 )
 _DONE = re.compile(r"(?:Created|Used|Added|Gave|Selected|Cleared|Shared|Deleted|Viewed|Pinned|Renamed|Exported|Updated)\b")
 PROMPT, ANSWER, UNDIVIDED = "title", "safeHtmlItem", "undivided"
 # What a row says of the account and of its conversation. All else belongs to the prompt, is kept with it, and goes with it.
-_OF_ROW = frozenset({"header", "products", "activityControls", "details", "titleUrl", "time", "caption"})
+OF_ROW = frozenset({"header", "products", "activityControls", "details", "titleUrl", "time", "caption"})
 _ENCLOSED = (str, list, dict)  # what stands between quotes or brackets
-_NOT_PROMPT = (_OF_ROW - {"time"}) | {ANSWER}
+_NOT_PROMPT = (OF_ROW - {"time"}) | {ANSWER}
 ROWS = "rows"  # of a run's value
 _ANSWERED = "\0answered"  # beside the fields of a prompt, whether its row has an answer: no export has a field of that name
 _FILES = {"attachedFiles": "file", "attachmentInfo": "file", "imageFile": "image", "audioFiles": "audio"}
-_KNOWN = frozenset(
-    {"subtitles", "text", "description", "locationInfos", "aside", "titleHtml", PROMPT, ANSWER, UNDIVIDED, *_OF_ROW, *_FILES}
-)
+_KNOWN = frozenset({"subtitles", "text", "description", "locationInfos", "aside", "titleHtml", PROMPT, ANSWER, *OF_ROW, *_FILES})
 
 
 class Room(NamedTuple):
@@ -65,13 +65,33 @@ class Rooms(Protocol):
     def __iter__(self) -> Iterator[Room]: ...
 
 
+class Tally(NamedTuple):
+    """How many prompts, answers, and rows that are neither, of rows that are alike."""
+
+    prompts: int = 0
+    answers: int = 0
+    others: int = 0
+
+    def plus(self, row: dict[str, Json]) -> Tally:
+        """With those of one row more."""
+        answered, prompted = _answered(row), PROMPT in row
+        return Tally(self.prompts + prompted, self.answers + answered, self.others + (not prompted and not answered))
+
+
 class Run(NamedTuple):
     """Rows of one slice, in the order of the file, and the room each takes. slice: its value is a row, or what all of them say
-    of their conversation and the rows (`Joined`)."""
+    of their conversation and the rows (`Joined`).
+
+    mark: of its only row, which has no time. number: of a conversation that is a row and like others before it in the file.
+    before: place of a row -> what rows that are like it told before this slice.
+    """
 
     slice: Slice
     rows: list[dict[str, Json]]
     rooms: Rooms
+    mark: str = ""
+    number: str = ""
+    before: Mapping[int, Tally] = MappingProxyType({})
 
 
 def is_gemini(row: Json) -> bool:
@@ -119,7 +139,7 @@ def of_conversation(row: dict[str, Json], before: dict[str, Json] | None = None)
     told from something else.
     """
     title = row.get(PROMPT)
-    if type(title) is not str or not title.strip(" ") or type(row.get(ANSWER, [])) is not list:
+    if type(title) is not str or not title.strip(" ") or type(row.get(ANSWER, [])) is not list or not is_timed(row):
         return None
     of_row, others = _sorted_names(tuple(row))
     for name in others:
@@ -137,8 +157,8 @@ def of_conversation(row: dict[str, Json], before: dict[str, Json] | None = None)
 @lru_cache(maxsize=256)  # rows of few kinds have all the same fields
 def _sorted_names(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Of the fields of a row those that say something of its conversation, and those that go with its prompt beside the title."""
-    of_row = tuple(name for name in names if name in _OF_ROW and name != "time")
-    return of_row, tuple(name for name in names if name not in _OF_ROW and name not in (PROMPT, ANSWER))
+    of_row = tuple(name for name in names if name in OF_ROW and name != "time")
+    return of_row, tuple(name for name in names if name not in OF_ROW and name not in (PROMPT, ANSWER))
 
 
 class Joined(dict[str, Json]):
@@ -163,7 +183,8 @@ def dialogue(run: Run, upward: bool = False) -> Dialogue:
         identity = Identity(named[0])
     else:
         room = run.rooms[0] if run.rooms else Room(0)
-        identity = Identity(None, ("row", *key(first, room), str(room.answer)))
+        number = ("number", run.number) if run.number else ()
+        identity = Identity(None, ("row", *key(first, room, run.mark), str(room.answer), *number))
     is_run = isinstance(value, Joined)
     return Dialogue(
         "gemini",
@@ -220,6 +241,8 @@ def _read_plain(run: Run, reader: Dialogue, upward: bool, sidecars: Json) -> Rea
 def _plain_ids(conversation: str, run: Run) -> list[tuple[str, ...]]:
     """The ids of the prompt and, if there is one, the answer of each row; of what `_messages` makes them."""
     make_id = Occurrences().make_id
+    for node in alike_before(run):
+        make_id("m", conversation, tagged_hash(node.key))
     ids: list[tuple[str, ...]] = []
     for row, room in zip(run.rows, run.rooms, strict=True):
         kept = key(row, room)
@@ -233,10 +256,16 @@ def prompt_fields(row: dict[str, Json]) -> list[str]:
     return list(_sorted_names(tuple(row))[1])
 
 
-def _has_prompt(row: dict[str, Json]) -> bool:
-    """Whether there is a prompt. What is left of an erased one is null, or a string of spaces or of nothing."""
-    title = row.get(PROMPT)
-    return bool(title.strip(" ")) if isinstance(title, str) else title is not None
+def has_prompt(row: dict[str, Json]) -> bool:
+    """Whether there is a prompt, be it of a picture alone. What an erasure leaves of one, and of all that goes with it, is null, or
+    a string of spaces or of nothing, or brackets around nothing."""
+    if _says(row.get(PROMPT)):
+        return True
+    return any(_says(row[name]) for name in prompt_fields(row) if name != UNDIVIDED)
+
+
+def _says(value: Json) -> bool:
+    return bool(value.strip(" ")) if isinstance(value, str) else value not in (None, [], {}, 0)
 
 
 def _answered(row: dict[str, Json]) -> bool:
@@ -244,15 +273,34 @@ def _answered(row: dict[str, Json]) -> bool:
     return ANSWER in row and row[ANSWER] != []
 
 
-def key(row: dict[str, Json], room: Room) -> tuple[str, ...]:
-    """What of a row an erasure leaves."""
+def is_timed(row: dict[str, Json]) -> bool:
+    """Whether a row has a time to be known by."""
     time = row.get("time")
-    return (time if isinstance(time, str) else "", str(room.prompt))
+    return isinstance(time, str) and time.strip(" ") != ""
+
+
+def key(row: dict[str, Json], room: Room, mark: str = "") -> tuple[str, ...]:
+    """What of a row an erasure leaves. mark: of one without a time."""
+    time = row.get("time")
+    return (f"#{mark}" if mark else time if isinstance(time, str) else "", str(room.prompt))
+
+
+def alike_before(run: Run) -> list[Node]:
+    """For each message that rows before this slice told, which are like rows of it, a node that tells nothing: messages of the same
+    key are counted, and those of this slice come after them."""
+    nodes: list[Node] = []
+    path: Path = (ROWS, -1) if isinstance(run.slice.value, Joined) else ("\0",)  # where nothing is
+    for place, tally in run.before.items():
+        if place < len(run.rows):
+            kept = key(run.rows[place], run.rooms[place], run.mark)
+            for what, many in zip(("prompt", "answer", "row"), tally, strict=True):
+                nodes += [Node(path, None, None, None, 0, (*kept, what))] * many
+    return nodes
 
 
 def _nodes(run: Run, is_run: bool, upward: bool, value: Json) -> list[Node]:
     """The messages of the rows in the order of the file; each row hangs on the one before it in time."""
-    nodes: list[Node] = []
+    nodes = alike_before(run)
     counts = [*map(count, run.rows), 0]
     for place, (row, room) in enumerate(zip(run.rows, run.rooms, strict=True)):
         here, after = len(nodes), counts[place + 1]
@@ -260,7 +308,7 @@ def _nodes(run: Run, is_run: bool, upward: bool, value: Json) -> list[Node]:
             parent = here - 1 if place else None
         else:
             parent = here + counts[place] + after - 1 if after else None
-        nodes += _messages(row, room, (ROWS, place) if is_run else (), here, parent)
+        nodes += _messages(row, key(row, room, run.mark), (ROWS, place) if is_run else (), here, parent)
     return nodes
 
 
@@ -269,19 +317,18 @@ def count(row: dict[str, Json]) -> int:
     return (PROMPT in row) + _answered(row) or 1
 
 
-def _messages(row: dict[str, Json], room: Room, path: Path, here: int, parent: int | None) -> list[Node]:
+def _messages(row: dict[str, Json], kept: tuple[str, ...], path: Path, here: int, parent: int | None) -> list[Node]:
     """The prompt with all that is said of it, and the answer. A row that has neither title nor answer is one message.
 
-    path: of the row. here: how many messages were before. parent: of its first one.
+    kept: the key of the row. path: of the row. here: how many messages were before. parent: of its first one.
     """
-    kept = key(row, room)
     answered = _answered(row)
     if PROMPT not in row:
         if not answered:
             return [Node(path, row, None, parent, 0, (*kept, "row"))]
         return [Node(path or (ANSWER,), _answer_of(row), None, parent, 0, (*kept, "answer"))]
     own = None
-    if _has_prompt(row):
+    if has_prompt(row):
         own = {name: value for name, value in row.items() if name not in _NOT_PROMPT}
         own[_ANSWERED] = answered
     prompt = Node(path or (PROMPT,), own, None, parent, 0, (*kept, "prompt"))
@@ -304,7 +351,8 @@ def _head(row: dict[str, Json], is_run: bool, fields: Fields, desk: Desk) -> Hea
     named = conversations_of(row)
     if len(named) > 1:
         note(extra, "not joined", f"the row names {len(named)} conversations")
-    for name in ("time", *(prompt_fields(row) if _has_prompt(row) else ())):
+    is_empty = row.get(PROMPT) == "" and not has_prompt(row) and not _answered(row)  # no message: only a time
+    for name in (*(() if is_empty else ("time",)), *(prompt_fields(row) if has_prompt(row) else ())):
         fields.left.pop(name, None)
     return Head(extra=extra)
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from souviens.formats._fields import note
 from souviens.formats.gemini import activity
-from souviens.formats.gemini.activity import Joined, Run, conversations_of, count, dialogue, key
+from souviens.formats.gemini.activity import Joined, Run, Tally, alike_before, conversations_of, count, dialogue, key
 from souviens.formats.gemini.counted import Counted, holds
 from souviens.formats.gemini.moments import moment
 from souviens.records import Json, Reading
@@ -137,7 +137,16 @@ def _overlap(earlier: Link, later: Link) -> bool:
 
 def apart(run: Run) -> list[Run]:
     """The rows of a run, each as one of its own."""
-    return [Run(run.slice, [row], [room]) for row, room in zip(run.rows, run.rooms, strict=True)]
+    if len(run.rows) < 2:
+        return [run]
+    found: list[Run] = []
+    told: dict[tuple[str, ...], Tally] = {}
+    for place, (row, room) in enumerate(zip(run.rows, run.rooms, strict=True)):
+        own = key(row, room)
+        before = told.get(own, run.before.get(place, Tally()))
+        found.append(Run(run.slice, [row], [room], before={0: before} if any(before) else {}))
+        told[own] = before.plus(row)
+    return found
 
 
 def link_of(run: Run) -> tuple[str, Link] | None:
@@ -148,8 +157,11 @@ def link_of(run: Run) -> tuple[str, Link] | None:
     time, last = rows[-1].get("time"), key(rows[-1], rooms[-1])
     alike = any(rows[at].get("time") == time and key(rows[at], rooms[at]) == last for at in range(1, len(rows) - 1))
     # Ids of rows that are alike are counted, so that those of the last one can depend on all.
-    reader = dialogue(run if alike or len(rows) < 3 else Run(run.slice, [rows[0], rows[-1]], [rooms[0], rooms[-1]]))
-    ids = reader.ids(run.slice)
+    if not alike and len(rows) > 2:
+        before = {new: run.before[place] for new, place in enumerate((0, len(rows) - 1)) if place in run.before}
+        run = Run(run.slice, [rows[0], rows[-1]], [rooms[0], rooms[-1]], before=before)
+    reader = dialogue(run)
+    ids = reader.ids(run.slice)[len(alike_before(run)) :]
     if not ids:
         return None
     ends = (ids[0], ids[count(rows[0]) - 1]), (ids[-count(rows[-1])], ids[-1])

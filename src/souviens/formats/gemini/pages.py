@@ -12,13 +12,15 @@ from functools import lru_cache
 from itertools import islice
 from typing import BinaryIO, NamedTuple, TypeAlias
 
+from souviens.formats._carving import Kind
 from souviens.formats.gemini.activity import ANSWER, PROMPT, UNDIVIDED, Room, is_gemini
 from souviens.formats.gemini.markup import plain_text, unescaped
 from souviens.formats.gemini.moments import looks_like_time
-from souviens.jsonspan import Glue, Slice
+from souviens.jsonspan import CUT_OFF, UNCLOSED, Glue, Slice
 from souviens.records import Json
 
 CHUNK = 1 << 20
+CUT = "cut off"  # in the kind of a row in which the file ends
 _LINE = 400  # bytes: no time takes more, whatever the language
 _ROW = b'<div class="outer-cell'
 _DIV = re.compile(rb"<(/?)div\b[^<>]*>")
@@ -65,16 +67,24 @@ def cut_page(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
     """The rows of a page that are Gemini's, each with what it says as its value; those of other products, and all between them, are
     glue."""
     number, frame = -1, None
-    for piece in _pieces(stream):
+    is_document, is_closed = False, False
+    for piece, is_last in _pieces(stream):
+        is_document = is_document or (number < 0 and b"<html" in piece.lower())
+        is_closed = is_last and b"</html" in piece.lower()
         if piece.startswith(_ROW):
             number += 1
             data, cells, frame = _measured(piece, frame)
             row = _row_of(data, cells)
             if is_gemini(row):
-                yield Slice("cell", path, f"[{number}]", data, row)
+                if is_last and not is_closed and not _is_closed(data):
+                    yield Slice(str(Kind("cell", aside=CUT)), path, f"[{number}]", data, damage=CUT_OFF)
+                else:
+                    yield Slice("cell", path, f"[{number}]", data, row)
                 piece = piece[len(data) :]
         if piece:
             yield Glue(piece)
+    if is_document and not is_closed:
+        yield Glue(b"", "", "", UNCLOSED)
 
 
 def rows_in(data: bytes) -> list[tuple[int, bytes]]:
@@ -89,14 +99,15 @@ def rows_in(data: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-def _pieces(stream: BinaryIO) -> Iterator[bytes]:
-    """The page in pieces, a new one at every row."""
+def _pieces(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+    """The page in pieces, a new one at every row, and whether it is the last one."""
     held = b""
     while chunk := stream.read(CHUNK):
         *whole, held = _split(held + chunk)
-        yield from whole
+        for piece in whole:
+            yield piece, False
     if held:
-        yield held
+        yield held, True
 
 
 def _split(data: bytes) -> list[bytes]:
@@ -116,6 +127,16 @@ def _closing(data: bytes, start: int = 0) -> int:
         if depth <= 0:
             return match.end()
     return len(data)
+
+
+def _is_closed(data: bytes) -> bool:
+    """Whether the `div` that some bytes begin with ends in them."""
+    depth = 0
+    for match in _DIV.finditer(data):
+        depth += -1 if match[1] else 1
+        if depth <= 0:
+            return True
+    return False
 
 
 # --- one row ----------------------------------------------------------------------------------------------------------

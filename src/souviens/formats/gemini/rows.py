@@ -7,25 +7,36 @@ page has rows that are cells ("cell", and "cells" for a run).
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from io import BytesIO
 from typing import BinaryIO
 
 import msgspec
 
 from souviens.formats import Bytes
+from souviens.formats._carving import Kind, mark_of
 from souviens.formats._dialogue import loaded
 from souviens.formats.gemini import pages
 from souviens.formats.gemini.activity import (
     ANSWER,
+    OF_ROW,
     PROMPT,
     ROWS,
     Joined,
     Room,
     Run,
+    Tally,
+    conversations_of,
     dialogue,
+    has_prompt,
     is_gemini,
+    is_timed,
+    key,
     of_conversation,
     prompt_fields,
 )
@@ -41,6 +52,8 @@ _LITERAL = re.compile(_STRING + rb"[ \t\r\n]*", re.DOTALL)
 # From the beginning of a row into its title, if there are only strings before it.
 _TITLE = re.compile(rb"\s*\{\s*(?:(?!\"title\")%s\s*:\s*%s\s*,\s*)*+\"title\"\s*:\s*\"" % (_STRING, _STRING), re.DOTALL)
 _ANSWER_LEFT = re.compile(rb'"safeHtmlItem"\s*:\s*\[ {2,}\]')
+_NONE, _NOWHERE = Tally(), Room(0)
+_RECENT = 16  # rows that are held
 _ELEMENTS: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -49,14 +62,110 @@ _ELEMENTS: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[m
 
 def cut_rows(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
     """The rows of a JSON file that are Gemini's, as runs and single ones; those of other products, and all between, are glue."""
-    for piece in _grouped(cut_elements(stream, path=path, kind="row"), RUN):
-        is_other = isinstance(piece, Slice) and piece.kind == "row" and isinstance(piece.value, dict) and not is_gemini(piece.value)
-        yield Glue(piece.data) if is_other else piece
+    return numbered(map(_ours, _grouped(cut_elements(stream, path=path, kind="row"), RUN)))
 
 
 def cut_cells(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
     """The same of a page."""
-    return _grouped(pages.cut_page(stream, path), CELLS)
+    return numbered(_grouped(pages.cut_page(stream, path), CELLS))
+
+
+def _ours(piece: Glue | Slice) -> Glue | Slice:
+    is_other = isinstance(piece, Slice) and piece.kind == "row" and isinstance(piece.value, dict) and not is_gemini(piece.value)
+    return Glue(piece.data) if is_other else piece
+
+
+def numbered(pieces: Iterable[Glue | Slice]) -> Iterator[Glue | Slice]:
+    """The pieces of a file, in the kind of each slice what its rows cannot be known without.
+
+    A row without a time has a mark: the hash of all that it says. If it is of a conversation that it names, the hash of what no
+    erasure blanks of it, for then it is looked at again after one, to tell what came before what. Of rows that are alike in all
+    that they are known by, those that are not the first have a number; a slice of the very same bytes as one before has what that
+    one has, for in a vault they are one.
+    """
+    kinds: dict[bytes, str] = {}
+    before = _Before()
+    for piece in pieces:
+        if isinstance(piece, Slice) and not piece.damage and isinstance(piece.value, dict):
+            digest = hashlib.sha256(piece.data).digest()[:16]
+            run = opened(piece)
+            if digest in kinds and any(map(has_prompt, run.rows)):
+                piece = replace(piece, kind=str(Kind.of(Slice(kinds[digest], "", "", b""))._replace(again=True)))
+            else:
+                kinds[digest] = kind = _kind(piece, run, before)
+                piece = piece if kind == piece.kind else replace(piece, kind=kind)
+        yield piece
+
+
+def _kind(piece: Slice, run: Run, before: _Before) -> str:
+    """The kind of a slice, and its rows noted among those before."""
+    if not run.rows:
+        return piece.kind
+    named = conversations_of(run.rows[0])
+    is_linked = len(named) == 1
+    mark = "" if len(run.rows) > 1 or is_timed(run.rows[0]) else _mark(piece, run, is_linked=is_linked)
+    aside = before.linked(named[0], run, mark) if is_linked else before.alone(run, mark)
+    return str(Kind(piece.kind, mark, aside=aside)) if mark or aside else piece.kind
+
+
+class _Before:
+    """What the rows before one in a file are known by, kept as hashes: of two of one hash, one would bear a number in vain."""
+
+    def __init__(self) -> None:
+        self._linked: dict[int, Tally] = {}
+        # Of rows that are conversations of their own, by their times: the only one, of which nothing was measured; how many of each
+        # measure; or how many that were not measured, for it takes as long as all else, and rows of one time stand together.
+        self._alone: dict[int, Run | dict[Room, int] | int] = {}
+        self._recent: deque[int] = deque()
+
+    def linked(self, conversation: str, run: Run, mark: str) -> str:
+        """What the rows of a run have to be told beside their kind, and note them."""
+        told, found = self._linked, []
+        own: set[int] = set()
+        for place, (row, room) in enumerate(zip(run.rows, run.rooms, strict=True)):
+            known = hash((conversation, key(row, room, mark)))
+            before = told.get(known)
+            if before is None:
+                told[known] = _shared(_NONE.plus(row))
+            else:
+                if known not in own:
+                    found.append(".".join(map(str, (place, *before))))
+                told[known] = before.plus(row)
+            own.add(known)
+        return " ".join(found)
+
+    def alone(self, run: Run, mark: str) -> str:
+        """The number of a row that is a conversation of its own, and note it."""
+        known = hash(key(run.rows[0], _NOWHERE, mark))
+        held = self._alone.get(known)
+        if held is None:
+            self._alone[known] = run
+            self._recent.append(known)
+            if len(self._recent) > _RECENT and isinstance(self._alone[first := self._recent.popleft()], Run):
+                self._alone[first] = 1
+            return ""
+        if isinstance(held, int):
+            self._alone[known] = held + 1
+            return str(held)
+        if isinstance(held, Run):
+            held = {held.rooms[0]: 1}
+        number = held.get(run.rooms[0], 0)
+        held[run.rooms[0]] = number + 1
+        self._alone[known] = held
+        return str(number) if number else ""
+
+
+@lru_cache(maxsize=256)
+def _shared(tally: Tally) -> Tally:
+    """One of those that are equal: there are few, and a row each."""
+    return tally
+
+
+def _mark(piece: Slice, run: Run, *, is_linked: bool) -> str:
+    row, room = run.rows[0], run.rooms[0]
+    if not is_linked:
+        return mark_of(row, piece)
+    return mark_of([{name: row[name] for name in sorted(OF_ROW & row.keys())}, [room.prompt, room.answer]], piece)
 
 
 def _grouped(pieces: Iterable[Glue | Slice], kind: str) -> Iterator[Glue | Slice]:
@@ -67,6 +176,9 @@ def _grouped(pieces: Iterable[Glue | Slice], kind: str) -> Iterator[Glue | Slice
     size = 0
     for piece in pieces:
         if isinstance(piece, Glue):
+            if held and (piece.damage or piece.secret):
+                yield from _run(held, between, kind)
+                held, between, common, size = [], [], None, 0
             if held:
                 between[-1] += piece.data
             else:
@@ -113,19 +225,21 @@ def _run(held: list[Slice], between: list[bytes], kind: str) -> Iterator[Glue | 
 
 def opened(slice: Slice) -> Run:
     """The rows of a slice: of a run, a row, or a cell of a page."""
-    if slice.kind == "cell":
+    kind = Kind.of(slice)
+    if kind.base == "cell":
         row = slice.value if isinstance(slice.value, pages.PageRow) else pages.row_of(slice.data)
-        return Run(Slice(slice.kind, slice.path, slice.where, slice.data, row, Flaws()), [row], [pages.room_of(row)])
-    if slice.kind == CELLS:
+        return _told(Run(Slice(slice.kind, slice.path, slice.where, slice.data, row, Flaws()), [row], [pages.room_of(row)]), kind)
+    if kind.base == CELLS:
         value = slice.value
         if not isinstance(value, Joined):
             cells = [data for _, data in pages.rows_in(slice.data)]
             value = Joined(list(map(pages.row_of, cells)), cells)
         slice = Slice(slice.kind, slice.path, slice.where, slice.data, value, Flaws())
-        return Run(slice, value[ROWS], list(map(pages.room_of, value[ROWS])))
-    if slice.kind != RUN:
+        return _told(Run(slice, value[ROWS], list(map(pages.room_of, value[ROWS]))), kind)
+    if kind.base != RUN:
         slice = loaded(slice)
-        return Run(slice, [slice.value], [_room(slice.data)]) if isinstance(slice.value, dict) else Run(slice, [], [])
+        is_row = isinstance(slice.value, dict)
+        return _told(Run(slice, [slice.value], _Alone([slice.data])), kind) if is_row else Run(slice, [], [])
     if not isinstance(slice.value, Joined):
         slice = _loaded(slice)
     if not isinstance(slice.value, Joined):
@@ -134,7 +248,17 @@ def opened(slice: Slice) -> Run:
     for row, raw in zip(rows, slice.value.pieces, strict=True):
         if row.get(ANSWER) == [] and _ANSWER_LEFT.search(raw):
             row[ANSWER] = None
-    return Run(slice, rows, _Rooms(slice.value.pieces))
+    return _told(Run(slice, rows, _Rooms(slice.value.pieces)), kind)
+
+
+def _told(run: Run, kind: Kind) -> Run:
+    """A run with what the kind of its slice says."""
+    if not kind.mark and not kind.aside:
+        return run
+    parts = [part.split(".") for part in kind.aside.split()]
+    if parts and len(parts[0]) == 1:
+        return run._replace(mark=kind.mark, number=kind.aside)
+    return run._replace(mark=kind.mark, before={int(part[0]): Tally(*map(int, part[1:])) for part in parts})
 
 
 def _loaded(slice: Slice) -> Slice:
@@ -172,6 +296,20 @@ class _Rooms:
         return map(_room_of_title, self._rows)
 
 
+class _Alone(_Rooms):
+    """The same of a row that is a slice of its own, with its answer."""
+
+    def __getitem__(self, place: int, /) -> Room:
+        return self._room if place == 0 else super().__getitem__(place)
+
+    def __iter__(self) -> Iterator[Room]:
+        yield self._room
+
+    @cached_property
+    def _room(self) -> Room:
+        return _room(self._rows[0])
+
+
 def _room_of_title(row: bytes) -> Room:
     """The room of a row of a run."""
     title = _TITLE.match(row)
@@ -205,7 +343,7 @@ def places(run: Run) -> dict[str, list[Bytes]]:
     with it whatever is inside of them; of a page what stands between the line breaks, and the pictures beside a prompt."""
     found: dict[str, list[Bytes]] = {}
     reader = dialogue(run)
-    is_page = run.slice.kind == CELLS
+    is_page = Kind.of(run.slice).base == CELLS
     rows = pages.rows_in(run.slice.data) if is_page else _placed(run.slice.data)
     for id, node in zip(reader.ids(run.slice), reader.nodes(run.slice.value), strict=True):
         if isinstance(node.value, dict):

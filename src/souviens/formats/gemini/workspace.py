@@ -7,11 +7,11 @@ saying which of them an answer belongs to: so the order of the file is the chain
 
 from __future__ import annotations
 
-from souviens.formats._carving import beginnings
+from souviens.formats._carving import AGAIN, Kind, beginnings, mark_of, told_again
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded
 from souviens.formats._fields import Fields
 from souviens.jsonspan import Slice
-from souviens.records import Citation, Head, Json, Opaque, Part, Reasoning, Text
+from souviens.records import Citation, Head, Json, Opaque, Part, Reading, Reasoning, Text
 
 TURNS = "conversation_turns"
 
@@ -27,7 +27,20 @@ def is_conversation(value: Json) -> bool:
 def _identify(slice: Slice) -> Identity:
     value = loaded(slice).value
     title, created = (value[key] if isinstance(value.get(key), str) else "" for key in ("title", "creation_time"))
-    return Identity(None, ("workspace", title, created or beginnings(slice.data, TURNS)))
+    return Identity(None, ("workspace", title, created or Kind.of(slice).mark or beginnings(slice.data, TURNS)))
+
+
+def mark(slice: Slice) -> str:
+    """The mark of a conversation that says no time of its own. The first reader gave none."""
+    value = slice.value
+    if not isinstance(value, dict) or (isinstance(value.get("creation_time"), str) and value["creation_time"]):
+        return ""
+    return mark_of([value.get("title"), value.get(TURNS)], slice)
+
+
+def read(slice: Slice, sidecars: Json) -> Reading:
+    """The conversation of a slice."""
+    return told_again(slice, CONVERSATIONS.read(slice, sidecars), AGAIN)
 
 
 def _nodes(value: Json) -> list[Node]:
