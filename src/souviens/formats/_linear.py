@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from souviens.formats import Chosen, Written
 from souviens.formats._shaped import parsed
-from souviens.formats._writing import KINDS, Account, dumped, fenced, forest, linked
+from souviens.formats._writing import KINDS, Account, carry_prompt, dumped, fenced, forest, linked, system_prompt
 from souviens.records import Conversation, File, Json, Message, Part, Reasoning, Text, ToolCall, ToolResult, Uri
 
 _REASONS = {
@@ -44,6 +44,10 @@ CANNOT = (
 _NAME = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST = 64  # characters of a tool's name or a call's id
 _UNNAMED = "unknown"
+
+
+class Prompt(Text, frozen=True, tag_field="type", tag="text"):
+    """The system prompt of a chat that is no message: nothing of the records counts it as text."""
 
 
 @dataclass(slots=True)
@@ -93,11 +97,14 @@ def write_lines(chosen: Chosen, file: str, takes: Takes, line: Line) -> Written:
             account.lose("conversation", "nothing on its active path has a place there")
             continue
         account.carry("conversation")
+        parts = [part for turn in written for part in turn.parts]
+        if any(isinstance(part, Prompt) for part in parts):
+            carry_prompt(conversation, account)
         account.lose("title", "a list of messages has no title", int(bool(conversation.head.title)))
         turns_of = Counter(id for turn in written for id in dict.fromkeys(turn.messages))
         account.carry("message", len(turns_of))
         account.lose("message_split", "a tool's result is a message of its own there", turns_of.total() - len(turns_of))
-        for kind, count in Counter(KINDS[type(part)] for turn in written for part in turn.parts).items():
+        for kind, count in Counter(KINDS[type(part)] for part in parts if not isinstance(part, Prompt)).items():
             account.carry(kind, count)
         lines.append(dumped(value) + "\n")
     files = {file: "".join(lines).encode()} if lines else {}
@@ -108,7 +115,7 @@ def write_lines(chosen: Chosen, file: str, takes: Takes, line: Line) -> Written:
 
 
 def _turns(conversation: Conversation, takes: Takes, account: Account) -> list[Turn]:
-    """The active path as turns, calls and results in pairs; what is off it is accounted for."""
+    """The active path as turns, calls and results in pairs, below the chat's system prompt; what is off it is accounted for."""
     trees = forest(conversation.messages, lambda message: message.visibility != "placeholder")
     path = trees.path(conversation)
     on_path = {message.id for message in path}
@@ -118,7 +125,9 @@ def _turns(conversation: Conversation, takes: Takes, account: Account) -> list[T
             account.lose_message(
                 message, "a node without a message" if empty else "another branch: only the active path is written"
             )
-    return _paired([turn for message in path for turn in _divided(message, takes, account)], account)
+    turns = _paired([turn for message in path for turn in _divided(message, takes, account)], account)
+    prompt = system_prompt(conversation)
+    return [Turn("system", [Prompt(prompt)]), *turns] if prompt and turns else turns
 
 
 def _divided(message: Message, takes: Takes, account: Account) -> list[Turn]:
@@ -144,7 +153,8 @@ def _is_blank(part: Part) -> bool:
 
 def lose(parts: Iterable[Part], reason: str, account: Account) -> None:
     for part in parts:
-        account.lose(KINDS[type(part)], reason)
+        if not isinstance(part, Prompt):
+            account.lose(KINDS[type(part)], reason)
 
 
 # --- calls and results ----------------------------------------------------------------------------------------------------

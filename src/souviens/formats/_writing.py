@@ -278,3 +278,49 @@ def linked(uri: str, title: str) -> str:
     # Angle brackets take anything but themselves and line ends.
     target = "".join(f"%{ord(c):02X}" if c in "<>\r\n\\" else c for c in uri)
     return f"[{words}](<{target}>)"
+
+
+REMARKS = {"graph", "repeated_id", "surrogates", "duplicate_keys"}  # what our readers note in an `extra`: no field of a provider
+
+
+def fields_of(message: Message) -> int:
+    """How many fields of the provider a message bears."""
+    return in_message(message)["extra_field"]
+
+
+def is_role_lost(message: Message) -> bool:
+    """Whether a target that knows a person and a model takes a message for another's: of a tool it has a place for results."""
+    if message.role == "tool":
+        return not all(isinstance(part, ToolResult) for part in message.parts)
+    return message.role not in ("user", "assistant")
+
+
+# --- what a chat tells its model ------------------------------------------------------------------------------------------
+
+# Where clients keep what is said to the model before all messages, if it is no message.
+_PROMPTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "lmstudio": (("systemPrompt",),),
+    "openwebui": (("chat", "params", "system"), ("chat", "system"), ("params", "system"), ("system",)),
+    "librechat": (("options", "promptPrefix"),),
+}
+
+
+def system_prompt(conversation: Conversation) -> str:
+    """The system prompt that a client keeps with a chat and not among its messages, "" if there is none."""
+    found = (_at(conversation.head.extra, path) for path in _PROMPTS.get(conversation.provider, ()))
+    return next((words for words in found if isinstance(words, str) and words.strip()), "")
+
+
+def carry_prompt(conversation: Conversation, account: Account) -> None:
+    """Say that it is written: it is a field of the provider, or the one thing in such a field that is."""
+    path = next(p for p in _PROMPTS[conversation.provider] if _at(conversation.head.extra, p) == system_prompt(conversation))
+    if len(path) == 1:
+        account.carry("extra_field")
+    else:
+        account.lose("extra_field", "of a field of the provider only the system prompt is written")
+
+
+def _at(value: Json, path: tuple[str, ...]) -> Json:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

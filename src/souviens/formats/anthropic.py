@@ -3,14 +3,15 @@
 
 Facts: anthropic-sdk-python, `types/message_create_params.py` (two roles in turns, neighbours of one role are combined, the system
 prompt apart) and `types/*_block_param.py` (a call's input is an object, a thought bears its signature). Every call is answered in
-the very next message, the results first; empty texts are refused.
+the very next message, the results first; empty texts are refused. An assistant may begin: the API takes it since the end of 2024
+(anthropics/anthropic-sdk-typescript#622; Bedrock refused it then).
 """
 
 from __future__ import annotations
 
 from souviens.formats import Chosen, Guide, Written
 from souviens.formats._linear import CANNOT as LIST_CANNOT
-from souviens.formats._linear import Turn, as_object, every, is_address, merged, said, systems_first, write_lines
+from souviens.formats._linear import Turn, as_object, every, is_address, lose, merged, said, systems_first, write_lines
 from souviens.formats._writing import Account
 from souviens.records import File, Json, Part, Reasoning, Text, ToolCall, ToolResult, Uri
 
@@ -55,6 +56,10 @@ def _line(turns: list[Turn], account: Account) -> tuple[Json, list[Turn]]:
             messages[-1]["content"] += blocks
         else:
             messages.append({"role": role, "content": blocks})
+    if not messages:
+        for turn in turns:
+            lose(turn.parts, "a system prompt alone is no request: the API takes no empty list of messages", account)
+        return None, []
     return {**({"system": system} if system else {}), "messages": messages}, turns
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from souviens.formats import Chosen, Guide, Written
 from souviens.formats._linear import CANNOT as LIST_CANNOT
-from souviens.formats._linear import Turn, is_address, merged, said, write_lines
+from souviens.formats._linear import Turn, as_object, is_address, merged, said, write_lines
+from souviens.formats._shaped import parsed
 from souviens.formats._writing import Account, dumped
 from souviens.records import File, Json, Part, Text, ToolCall, Uri
 
@@ -36,16 +37,16 @@ def _takes(part: Part, role: str) -> bool:
 
 def _line(turns: list[Turn], account: Account) -> tuple[Json, list[Turn]]:
     turns = merged(turns, lambda before, after: before.role == "assistant" and bool(before.calls), account)
-    return {"messages": [_message(turn) for turn in turns]}, turns
+    return {"messages": [_message(turn, account) for turn in turns]}, turns
 
 
-def _message(turn: Turn) -> Json:
+def _message(turn: Turn, account: Account) -> Json:
     if turn.role == "tool":
         return {"role": "tool", "tool_call_id": turn.results[0].call, "content": turn.results[0].text}
     pictures = any(isinstance(part, File) for part in turn.parts)
     content: Json = [_piece(part) for part in turn.parts] if pictures else turn.words or None
     message = {"role": turn.role, "content": content}
-    return {**message, "tool_calls": [_call(call) for call in turn.calls]} if turn.calls else message
+    return {**message, "tool_calls": [_call(call, account) for call in turn.calls]} if turn.calls else message
 
 
 def _piece(part: Part) -> Json:
@@ -54,6 +55,8 @@ def _piece(part: Part) -> Json:
     return {"type": "text", "text": said(part) if isinstance(part, (Text, Uri)) else ""}
 
 
-def _call(call: ToolCall) -> Json:
-    written = call.arguments if isinstance(call.arguments, str) else dumped({} if call.arguments is None else call.arguments)
+def _call(call: ToolCall, account: Account) -> Json:
+    """A string of arguments stays the string it is, if it is an object in JSON."""
+    given = call.arguments
+    written = given if isinstance(given, str) and parsed(given) is not None else dumped(as_object(call, account))
     return {"id": call.call, "type": "function", "function": {"name": call.name, "arguments": written}}

@@ -72,7 +72,7 @@ def write(chosen: Chosen) -> Written:
             "verdict": "memories are not written",
             "branch_point": "the other branches hold nothing but messages left out",
             "older_version": "only the current version of a message is written",
-            "extra_field": "a field of the provider that Jan does not have",
+            "extra_field": "a field of the provider that is not written",
             "model": "Jan knows one model a thread",
             "author": "a message has a role, no author's name",
             "citation_span": "a link stands behind the text, not at a span of it",

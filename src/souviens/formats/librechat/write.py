@@ -24,8 +24,19 @@ from souviens.canon import utc
 from souviens.formats import Chosen, Written
 from souviens.formats._naming import Names, day
 from souviens.formats._turns import Turn, Turns
-from souviens.formats._writing import Account, dumped, fenced, linked, pretty
-from souviens.formats.librechat.read import NO_PARENT
+from souviens.formats._writing import (
+    REMARKS,
+    Account,
+    carry_prompt,
+    dumped,
+    fenced,
+    fields_of,
+    is_role_lost,
+    linked,
+    pretty,
+    system_prompt,
+)
+from souviens.formats.librechat.read import NO_PARENT, PROVIDER
 from souviens.records import (
     Attachment,
     Citation,
@@ -47,6 +58,7 @@ CARRIES = (
     "models and times",
     "reasoning, tool calls and their results, inside the answer they led to",
     "citations and links in the text, names of attachments; parts of unknown kind as JSON",
+    "a chat's system prompt, and how LibreChat's own chats were set up",
 )
 CANNOT = (
     "hidden and system messages",
@@ -58,6 +70,7 @@ CANNOT = (
 )
 _IDS = uuid.UUID("b1f0a5d2-7c39-5e0e-8f44-2d7b5c9e6a10")  # our namespace: the same record has the same UUID in every export
 _DEEPEST = 200  # messages below one another in a tree
+_SET_ANEW = {"_id", "__v", "user", "children", "souviens", *REMARKS}
 _ENDPOINTS = {"claude": "anthropic", "gemini": "google", "aistudio": "google"}
 _REASONS = {
     "memory": "LibreChat has no import of memories",
@@ -115,7 +128,10 @@ class _Chat:
         self.conversation, self.account = conversation, account
         self.attachments = {attachment.id: attachment for attachment in conversation.attachments}
         self.turns = Turns(conversation, account, _left_out)
-        self.endpoint = _ENDPOINTS.get(conversation.provider, "openAI")
+        self.own = conversation.head.extra if conversation.provider == PROVIDER else {}
+        endpoint = self.own.get("endpoint")
+        self.endpoint = endpoint if isinstance(endpoint, str) else _ENDPOINTS.get(conversation.provider, "openAI")
+        self.carried = 0  # of LibreChat's own fields
 
     def value(self, taken: set[str]) -> Json:
         conversation, head = self.conversation, self.conversation.head
@@ -135,15 +151,40 @@ class _Chat:
         self.account.carry("conversation")
         messages = [self._message(turn, id) for turn in self.turns.all]
         tree = _tree(messages)
+        options = self._options(model)
+        self._account_for_own()
         return {
             "conversationId": id,
             "endpoint": self.endpoint,
             "title": head.title,
             "branches": True,
             "recursive": tree is not None,
-            "options": {"endpoint": self.endpoint, "title": head.title, **({"model": model} if model else {})},
+            "options": options,
             "messages": messages if tree is None else tree,
         }
+
+    def _options(self, model: str | None) -> Json:
+        """How the chat is set up: LibreChat's own settings of its own chats, the system prompt of another client's."""
+        own = self.own.get("options")
+        self.carried += ("options" in self.own) + isinstance(self.own.get("endpoint"), str)
+        prompt = system_prompt(self.conversation)
+        if prompt and not self.own:
+            carry_prompt(self.conversation, self.account)
+        return {
+            **(own if isinstance(own, dict) else {}),
+            "endpoint": self.endpoint,
+            "title": self.conversation.head.title,
+            **({"model": model} if model else {}),
+            **({"promptPrefix": prompt} if prompt else {}),
+        }
+
+    def _account_for_own(self) -> None:
+        if not self.own:
+            return
+        messages = [message for turn in self.turns.all for message in turn.messages]
+        held = len(self.own) + sum(map(fields_of, messages))
+        self.account.carry("extra_field", self.carried)
+        self.account.lose("extra_field", "LibreChat's export or its import sets it anew", held - self.carried)
 
     def _message(self, turn: Turn, chat: str) -> dict[str, Json]:
         shown = _Shown(turn, self.attachments, self.account)
@@ -169,7 +210,7 @@ class _Chat:
         for message in turn.messages:
             self.account.carry("message")
             self.account.carry("model", int(bool(message.model) and not user))
-            if message.role not in ("user", "assistant", "tool"):
+            if is_role_lost(message):
                 self.account.lose("role", "written as an answer: LibreChat knows the person and the model")
         edited = turn.messages[0].updated if len(turn.messages) == 1 else None
         if edited is not None and edited.us is not None and _milliseconds(edited.us) != value.get("createdAt"):
@@ -177,6 +218,10 @@ class _Chat:
             self.account.carry("edit_time")
         merged = len(turn.messages) - 1
         self.account.lose("message_boundary", "messages merged into one answer (their ids are kept under `souviens`)", merged)
+        if self.own and not merged:
+            own = {key: member for key, member in turn.messages[0].extra.items() if key not in {*value, *_SET_ANEW}}
+            self.carried += len(own)
+            value |= own
         if merged or not turn.dated:
             names = [message.provider_id or message.id for message in turn.messages]
             value["souviens"] = {"messages": names, **({} if turn.dated else {"time": "unknown"})}

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from souviens.canon import Instant
 from souviens.formats import Chosen, Written
-from souviens.formats._writing import Account, Forest, dumped, fenced, forest, linked, pretty
+from souviens.formats._writing import Account, Forest, carry_prompt, dumped, fenced, forest, linked, pretty, system_prompt
 from souviens.records import (
     Attachment,
     Citation,
@@ -38,7 +38,7 @@ from souviens.records import (
 )
 
 CARRIES = (
-    "whole conversations with every branch, system messages too",
+    "whole conversations with every branch, system messages and system prompts too",
     "models and times",
     "reasoning, tool calls and their results",
     "citations and links in the text, names of attachments; parts of unknown kind as JSON",
@@ -59,7 +59,7 @@ _REASONS = {
     "topic": "llama.cpp's page has no projects",
     "branch_point": "the other branches hold nothing but messages left out",
     "older_version": "only the current version of a message is written",
-    "extra_field": "a field of the provider that llama.cpp does not have",
+    "extra_field": "a field of the provider that is not written",
     "time": "a conversation has the time of its last change only",
     "unknown_time": "a conversation has the time of its last change only",
     "edit_time": "a message has one time",
@@ -124,6 +124,13 @@ class _Chat:
         messages = [{**beginning, "parent": None, "thinking": "", "toolCalls": "", "children": []}]
         by_id = {root: messages[0]}
         ends: dict[str | None, str] = {None: root}  # ours -> the last of its pieces
+        if prompt := system_prompt(conversation):
+            carry_prompt(conversation, account)
+            value = {**beginning, "id": self._id("system prompt"), "type": "system", "content": prompt, "parent": root}
+            messages.append({**value, "thinking": "", "toolCalls": "", "children": []})
+            by_id[value["id"]] = messages[-1]
+            messages[0]["children"].append(value["id"])
+            ends[None] = value["id"]
         for message in trees.order:
             above = ends[trees.above[message.id]]
             for number, piece in enumerate(self._pieces(message)):
@@ -134,7 +141,7 @@ class _Chat:
                 above = value["id"]
             ends[message.id] = above
         path = trees.path(conversation)
-        first = len(messages[0]["children"])
+        first = len(by_id[ends[None]]["children"])
         account.lose("beginning", "several first messages hang from one root", max(0, first - 1))
         account.lose("parent_link", "the message before it is not there, or the links go in a circle", trees.loose)
         account.carry("branch_point", trees.forks)

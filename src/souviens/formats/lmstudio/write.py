@@ -14,7 +14,20 @@ from decimal import Decimal
 
 from souviens.canon import Instant
 from souviens.formats import Chosen, Written
-from souviens.formats._writing import Account, dumped, fenced, forest, in_message, linked, pretty
+from souviens.formats._writing import (
+    REMARKS,
+    Account,
+    carry_prompt,
+    dumped,
+    fenced,
+    fields_of,
+    forest,
+    in_message,
+    linked,
+    pretty,
+    system_prompt,
+)
+from souviens.formats.lmstudio.read import PROVIDER
 from souviens.records import (
     Attachment,
     Citation,
@@ -34,7 +47,7 @@ from souviens.records import (
 CARRIES = (
     "the active path of each conversation, and other versions of its messages",
     "models, reasoning, tool calls and their results",
-    "the first system message as the chat's system prompt",
+    "the chat's system prompt, or the first system message as one",
     "citations and links as links in the text, names of attachments; parts of unknown kind as JSON",
     "projects as folders",
 )
@@ -47,6 +60,7 @@ CANNOT = (
     "project instructions and documents",
     "unknown fields of the provider",
 )
+_OURS = {"name", "createdAt", "messages", "systemPrompt", "lastUsedModel", *REMARKS}  # what is written from the records
 _SIDE = "another branch: LM Studio keeps versions of a message, not what followed them"
 _ILLEGAL = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -138,11 +152,11 @@ class _Chat:
         slots = self._slots()
         written = {message.id for versions, _ in slots for turn in versions for message in turn}
         self._lose_others(written)
-        prompt = "\n\n".join(part.text for part in self.prompt.parts if isinstance(part, Text)) if self.prompt else ""
+        prompt = self._system_prompt()
         last = [turn[0].model for versions, chosen in slots for turn in [versions[chosen]] if turn[0].model]
         model = conversation.head.model or (last[-1] if last else "")
         account.carry("conversation")
-        return {
+        value = {
             "name": conversation.head.title,
             "pinned": False,
             "createdAt": self._created(conversation.head.created, conversation.head.updated),
@@ -164,6 +178,27 @@ class _Chat:
             "disabledPluginTools": [],
             "looseFiles": [],
         }
+        return value | self._own(written)
+
+    def _system_prompt(self) -> str:
+        """The one that the chat has, and below it its first system message."""
+        own = system_prompt(self.conversation)
+        if own and self.conversation.provider != PROVIDER:
+            carry_prompt(self.conversation, self.account)
+        said = [part.text for part in self.prompt.parts if isinstance(part, Text)] if self.prompt else []
+        return "\n\n".join(filter(None, [own, *said]))
+
+    def _own(self, written: set[str]) -> dict[str, Json]:
+        """What LM Studio itself said of its own chat, beside what is written from the records."""
+        if self.conversation.provider != PROVIDER:
+            return {}
+        extra = self.conversation.head.extra
+        own = {key: member for key, member in extra.items() if key not in _OURS}
+        carried = len(own) + len({"messages", "systemPrompt"} & extra.keys())  # which versions were shown is said anew
+        held = len(extra) + sum(fields_of(message) for message in self.conversation.messages if message.id in written)
+        self.account.carry("extra_field", carried)
+        self.account.lose("extra_field", "settings and statistics of single answers are not written", held - carried)
+        return own
 
     def _created(self, created: Instant, updated: Instant) -> Json:
         """Milliseconds since 1970 with every digit that is known; 0 for a time that is not: without one a chat is not shown."""

@@ -24,7 +24,19 @@ import uuid
 from souviens.canon import Instant
 from souviens.formats import Chosen, Written
 from souviens.formats._turns import Turn, Turns
-from souviens.formats._writing import Account, dumped, fenced, linked, pretty
+from souviens.formats._writing import (
+    REMARKS,
+    Account,
+    carry_prompt,
+    dumped,
+    fenced,
+    fields_of,
+    is_role_lost,
+    linked,
+    pretty,
+    system_prompt,
+)
+from souviens.formats.openwebui.known import PROVIDER
 from souviens.records import (
     Attachment,
     Citation,
@@ -47,7 +59,7 @@ CARRIES = (
     "models and times; the name of who spoke, which Open WebUI keeps and does not show",
     "reasoning, tool calls and their results, inside the answer they led to",
     "citations as sources, links, names of attachments; parts of unknown kind as JSON",
-    "project names as tags",
+    "project names as tags; a chat's system prompt, and what Open WebUI itself said of its own chats: tags, parameters",
 )
 CANNOT = (
     "hidden and system messages",
@@ -57,6 +69,11 @@ CANNOT = (
     "unknown fields of the provider",
 )
 _STANDS_IN = "written as the time of the message before it, or of the conversation: Open WebUI would write now"
+_SET_ANEW = "an import sets it anew, or it stands elsewhere in Open WebUI's database"
+# Members of a chat or a message that are written from the records, or say where a copy said otherwise.
+_OURS = {"history", "messages", "models", "chat.messages", "chat_message", "id", "chat_id", "parentId", "childrenIds", "souviens"}
+_OURS |= REMARKS
+_ROW = {"chat", "archived", "pinned", "share_id", "meta"}  # of these a chat that was exported alone has none
 _IDS = uuid.UUID("6f0c8f5e-3a55-5f57-9d0a-6a0c3b7b9f11")  # our namespace: the same record has the same UUID in every export
 
 
@@ -123,6 +140,11 @@ class _Chat:
         self.attachments = {attachment.id: attachment for attachment in conversation.attachments}
         self.tag = _named(projects.get(conversation.head.project or "")).replace(" ", "_").lower()
         self.turns = Turns(conversation, account, _left_out)
+        # What the chat and its row say in Open WebUI's own words; a chat that was exported alone has no row.
+        self.own = conversation.head.extra if conversation.provider == PROVIDER else {}
+        held = self.own.get("chat", {} if _ROW & self.own.keys() else self.own)
+        self.own_chat = {key: member for key, member in held.items() if key not in _OURS} if isinstance(held, dict) else {}
+        self.carried = 0  # fields of messages
 
     def value(self, taken: set[str]) -> Json:
         conversation, head, account = self.conversation, self.conversation.head, self.account
@@ -137,28 +159,60 @@ class _Chat:
         messages = {turn.id: self._message(turn, models) for turn in turns}
         path = [turn.id for turn in self.turns.path]
         account.carry("conversation")
+        self._account_for_own()
         return {
             "id": _uuid(conversation.provider_id, conversation.id, taken),
             "user_id": "",
             "title": head.title,
             "chat": {
+                "tags": [],
+                "files": [],
+                **self.own_chat,
                 "id": "",
                 "title": head.title,
                 "models": models,
-                "params": {},
+                "params": self._params(),
                 "history": {"messages": messages, "currentId": path[-1] if path else None},
                 "messages": [messages[id] for id in path],
-                "tags": [],
-                "files": [],
             },
             "created_at": created,
             "updated_at": updated,
             "share_id": None,
-            "archived": False,
-            "pinned": False,
-            "meta": {"tags": [self.tag]} if self.tag else {},
+            "archived": self.own.get("archived") is True,
+            "pinned": self.own.get("pinned") is True,
+            "meta": self._meta(),
             "folder_id": None,
         }
+
+    # --- what Open WebUI itself said of the chat ---
+
+    def _params(self) -> Json:
+        own = self.own_chat.get("params")
+        params = own if isinstance(own, dict) else {}
+        prompt = system_prompt(self.conversation)
+        if not prompt or "system" in params:
+            return params
+        if not self.own:
+            carry_prompt(self.conversation, self.account)
+        return {**params, "system": prompt}
+
+    def _meta(self) -> Json:
+        own = self.own.get("meta")
+        meta = own if isinstance(own, dict) else {}
+        tags = meta.get("tags")
+        tags = [*(tags if isinstance(tags, list) else ()), *([self.tag] if self.tag else ())]
+        return {**meta, "tags": tags} if tags else meta
+
+    def _account_for_own(self) -> None:
+        """Of Open WebUI's own fields what is written and what is not: an import sets it anew, or the database has it elsewhere."""
+        if not self.own:
+            return
+        written = {"chat", "meta"} & self.own.keys() if _ROW & self.own.keys() else self.own_chat.keys()
+        messages = [message for turn in self.turns.all for message in turn.messages]
+        held = len(self.own) + sum(map(fields_of, messages))
+        carried = len(written) + self.carried
+        self.account.carry("extra_field", carried)
+        self.account.lose("extra_field", _SET_ANEW, held - carried)
 
     # --- times ---
 
@@ -197,13 +251,18 @@ class _Chat:
         for message in turn.messages:
             self.account.carry("message")
             self.account.carry("model", int(bool(message.model) and (turn.role == "assistant")))
-            if message.role not in ("user", "assistant", "tool"):
+            if is_role_lost(message):
                 self.account.lose("role", "written as an answer: Open WebUI knows the roles user and assistant")
         merged = len(turn.messages) - 1
         self.account.lose("message_boundary", "messages merged into one answer (their ids are kept under `souviens`)", merged)
         # A key that Open WebUI does not know is stored with the rest, and comes back with its export.
         author = turn.messages[0].author if not merged else None
         self.account.carry("author", int(bool(author)))
+        if self.own and not merged:
+            (message,) = turn.messages
+            own = {key: member for key, member in message.extra.items() if key not in {*value, *_OURS}}
+            self.carried += len(own)
+            value |= own
         if merged or author or not turn.dated:
             value["souviens"] = {
                 "messages": [message.provider_id or message.id for message in turn.messages],
