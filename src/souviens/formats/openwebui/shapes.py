@@ -56,7 +56,10 @@ def _kind(seen: Peek) -> str:
         return ""
     # One odd chat at the beginning says nothing of the others.
     shown = seen.sample if isinstance(seen.sample, list) else [seen.sample]
-    kinds = {_kind_of(value) for value in shown if isinstance(value, dict)}
+    chats = [value for value in shown if isinstance(value, dict)]
+    if any(map(_is_qwens, chats)):
+        return ""
+    kinds = set(map(_kind_of, chats))
     return next((kind for kind in ("chats", "chat") if kind in kinds), "")
 
 
@@ -67,13 +70,23 @@ def _kind_of(value: dict[str, Json]) -> str:
     return "chat" if _is_chat(value, alone=True) else ""
 
 
+def _is_qwens(value: dict[str, Json]) -> bool:
+    """Whether a message is as Qwen keeps it, which grew out of this client: then so are the others of its file."""
+    chat = value.get("chat")
+    return any({"content_list", "fid"} & message.keys() for message in _messages(chat if isinstance(chat, dict) else value))
+
+
+def _messages(chat: dict[str, Json]) -> list[dict[str, Json]]:
+    history, listed = chat.get("history"), chat.get("messages")
+    tree = history.get("messages") if isinstance(history, dict) else None
+    messages = [*(tree.values() if isinstance(tree, dict) else ()), *(listed if isinstance(listed, list) else ())]
+    return [message for message in messages if isinstance(message, dict)]
+
+
 def _is_chat(value: dict[str, Json], *, alone: bool) -> bool:
     """Whether it holds messages as this client keeps them. alone: nothing around it says so, so that it must itself."""
     history, listed = value.get("history"), value.get("messages")
     tree = history.get("messages") if isinstance(history, dict) else None
-    messages = [*(tree.values() if isinstance(tree, dict) else ()), *(listed if isinstance(listed, list) else ())]
-    if any(isinstance(message, dict) and {"content_list", "fid"} & message.keys() for message in messages):
-        return False  # Qwen's, which grew out of this client
     if isinstance(tree, dict):
         return not alone or "currentId" in value["history"] or isinstance(value.get("models"), list)
     if not isinstance(listed, list):
