@@ -28,8 +28,9 @@ from typing import BinaryIO
 
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide, Locations, Place
-from souviens.formats._carving import AGAIN, Kind, Kinds, elements, marked, told_again
+from souviens.formats._carving import AGAIN, Kind, Kinds, marked, told_again
 from souviens.formats._dialogue import refused
+from souviens.formats._document import is_any
 from souviens.formats._fields import NOT_UTF8
 from souviens.formats.gemini import activity, chain, gems, pages, rows, workspace
 from souviens.formats.gemini.activity import ANSWER, PROMPT, Run
@@ -78,8 +79,8 @@ def _kind(entry: Entry, seen: Peek) -> str:
     if seen.look == "object":
         return "workspace" if workspace.is_conversation(seen.first) else ""
     if seen.look == "array":
-        first = list(elements(seen))
-        return "rows" if any(map(_is_row, first)) or (any(map(_is_activity, first)) and _has_row(entry)) else ""
+        first = seen.sample if isinstance(seen.sample, list) else []
+        return "rows" if is_any(entry, first, _shows_row) or (any(map(_is_activity, first)) and _has_row(entry)) else ""
     if seen.look == "html" or (seen.look == "text" and b"<div" in seen.head):
         head = entry.head(_LOOKED)
         if gems.is_gems(head):
@@ -90,6 +91,13 @@ def _kind(entry: Entry, seen: Peek) -> str:
 
 def _is_row(value: Json) -> bool:
     return isinstance(value, dict) and "time" in value and activity.is_gemini(value)
+
+
+def _shows_row(value: Json) -> bool | None:
+    """Whether an element is Gemini's; None where that does not show, as other products' rows and odd ones may stand first."""
+    if _is_row(value):
+        return True
+    return None if not value or not isinstance(value, dict) or _is_activity(value) else False
 
 
 def _is_activity(value: Json) -> bool:
