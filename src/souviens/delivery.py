@@ -17,7 +17,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
@@ -188,7 +188,8 @@ def _peek_json(entry: Entry, head: bytes, body: bytes) -> Peek:
         return Peek("unreadable", head)
     value, is_cut = sampled(head)
     if is_cut and len(head) < entry.size:  # what is told first may be long: a prompt of the system, a document
-        value = sample(entry.head(_FARTHER))
+        with suppress(SourceError):
+            value = sample(entry.head(_FARTHER))
     return Peek("array" if kind == "array" else "object", head, tuple(keys), value)
 
 
