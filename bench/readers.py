@@ -36,7 +36,7 @@ def _read(path: Path, pipe: Connection) -> None:
     size = messages = 0
     with open_delivery(path) as delivery:
         opened = time.process_time()
-        format, _ = formats.identify(delivery)
+        format = formats.identify(delivery).reader
         plan, aside = format.plan(delivery), format.sidecars(delivery)
         for entry in delivery.entries:
             if plan.get(entry.name) not in formats.CUT:
