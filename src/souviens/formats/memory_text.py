@@ -26,6 +26,7 @@ from souviens.delivery import Delivery, Entry, Peek
 from souviens.formats import Bytes, Chosen, Guide, Written
 from souviens.formats._carving import whole_text
 from souviens.formats._fields import NOT_UTF8
+from souviens.formats._observations import is_note, kept_by
 from souviens.formats._writing import Account, fenced, leaving
 from souviens.jsonspan import Glue, Slice
 from souviens.records import Extra, Json, Memory, Problem, Reading, Treatment
@@ -101,9 +102,10 @@ def identify(delivery: Delivery) -> str | None:
 
 
 def _shapes(delivery: Delivery) -> dict[str, str]:
-    """The files that are lists of memories, by name."""
-    shapes = {entry.name: _shape(delivery.peek(entry), alone=delivery.kind == "file") for entry in delivery.entries}
-    return {name: shape for name, shape in shapes.items() if shape}
+    """The files that are lists of memories, by name. In somebody's vault a note is a note, whatever it lists."""
+    shapes = [(entry, _shape(delivery.peek(entry), alone=delivery.kind == "file")) for entry in delivery.entries]
+    in_a_vault = any(shape and is_note(entry) for entry, shape in shapes) and kept_by(delivery) != ""
+    return {entry.name: shape for entry, shape in shapes if shape and not (in_a_vault and is_note(entry))}
 
 
 def _shape(seen: Peek, *, alone: bool) -> str:
