@@ -30,6 +30,7 @@ from souviens.records import (
 TIMES = st.sampled_from([Instant(unknown="null"), Instant(given="1", us=1_000_000), Instant(given="2", us=2_000_000)])
 WORDS = st.sampled_from(["", "tea", "coffee", "寿司", "a longer answer about tea"])
 NODES = st.sampled_from("abcdefg")
+EXTRAS = st.dictionaries(st.sampled_from("ab"), st.sampled_from([1, 2, "x"]), max_size=2)
 
 
 @st.composite
@@ -181,7 +182,10 @@ def memories(draw: st.DrawFn) -> Memory:
         draw(WORDS),
         "imported",
         evidence=tuple(Evidence(message=draw(NODES)) for _ in range(draw(st.integers(0, 2)))),
+        created=draw(TIMES),
         updated=draw(st.none() | TIMES),
+        valid_to=draw(st.none() | TIMES),
+        extra=draw(EXTRAS),
         origins=(Origin(draw(NODES), "h"),),
         verdicts=tuple(Verdict(v, Instant(us=n), serial=n + 1) for n, v in enumerate(verdicts)),  # type: ignore[arg-type]
     )
@@ -197,6 +201,28 @@ def test_memories_merge_in_any_order_and_grouping(versions: list[Memory], random
     assert merge_memories([merged, merged]) == merged
     assert set(merged.evidence) == {e for v in versions for e in v.evidence}
     assert {merged.text, *merged.older} == {v.text for v in versions}
+    kept = (merged, *merged.versions)
+    for version in versions:  # some version says at least as much
+        assert any(
+            v.text == version.text and version.valid_to in (None, v.valid_to) and set(version.extra.items()) <= set(v.extra.items())
+            for v in kept
+        )
+
+
+def test_a_memory_that_is_repeated_at_other_times_has_one_version() -> None:
+    said = [Memory("y-1", "fact", "x", "imported", created=epoch(time), origins=(Origin("s", str(time)),)) for time in range(1, 9)]
+    merged = merge_memories(said)
+    assert (merged.versions, len(merged.origins)) == ((), 8)
+
+
+def test_what_a_losing_version_of_a_memory_or_topic_says_is_kept_beside_the_winner() -> None:
+    one, two = (Memory("y-1", "fact", text, "imported", extra={"user_id": text}) for text in ("likes coffee", "likes tea"))
+    merged = merge_memories([one, two])
+    assert [(v.text, v.extra) for v in (merged, *merged.versions)] == [(one.text, one.extra), (two.text, two.extra)]
+    happy, sad = (Topic("t-1", "topic", "note", extra={"mood": mood}, updated=epoch(1)) for mood in ("happy", "sad"))
+    assert merge_topics([happy, sad]) == replace(happy, versions=(sad,))
+    # What is a number here and true there are two things, and neither goes for the other.
+    assert len(merge_topics([replace(sad, extra={"a": 1}), replace(sad, extra={"a": True})]).versions) == 1
 
 
 @st.composite
@@ -206,7 +232,9 @@ def topics(draw: st.DrawFn) -> Topic:
         "t-1",
         "project",
         draw(WORDS),
+        summary=draw(WORDS),
         updated=draw(st.none() | TIMES),
+        extra=draw(EXTRAS),
         documents=tuple(Document(name, draw(WORDS), updated=draw(st.none() | TIMES)) for name in names),
         origins=(Origin(draw(NODES), "h"),),
     )

@@ -3,7 +3,7 @@
     merge(a, a) == a      merge(a, b) == merge(b, a)      merge(merge(a, b), c) == merge(a, merge(b, c))
 
 Between versions of one message the provider's update time wins, then the richer, then the hash: never the order of import.
-Those that lose are kept beside the winner (`older`), so that the next merge sees everything this one saw.
+Those that lose are kept beside the winner (`older`, `versions`), so that the next merge sees everything this one saw.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from souviens.canon import Instant, canonical
+from souviens.canon import ABSENT, Instant, canonical
 from souviens.records import Attachment, Conversation, Document, Head, Memory, Message, Topic
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound=Memory | Topic)
 Packed: TypeAlias = Conversation | Memory | Topic
 
 
@@ -33,25 +34,15 @@ def _message_rank(message: Message) -> tuple[int, int, str, str]:
     return _moment(message.updated), richness, message.hash, message.parent or ""
 
 
-def _head_rank(head: Head) -> tuple[int, int, bytes]:
-    data = canonical(head)
-    return _moment(head.updated), len(data), data
+def _rank(record: Head | Memory | Topic) -> tuple[int, int, bytes]:
+    data = canonical(record)
+    return _moment(record.updated), len(data), data
 
 
 def _attachment_rank(attachment: Attachment) -> tuple[bool, int, bytes]:
     # One with bytes beats one without; then the one that says more; then any fixed order.
     data = canonical(attachment)
     return attachment.blob is not None, len(data), data
-
-
-def _memory_rank(memory: Memory) -> tuple[int, int, bytes]:
-    data = canonical(memory)
-    return _moment(memory.updated), len(data), data
-
-
-def _topic_rank(topic: Topic) -> tuple[int, int, bytes]:
-    data = canonical(topic)
-    return _moment(topic.updated), len(data), data
 
 
 def _document_rank(document: Document) -> tuple[int, int, int, bytes]:
@@ -111,7 +102,7 @@ def merge(a: Conversation, b: Conversation) -> Conversation:
             distinct.sort(key=_message_rank)
         winners.append(distinct[-1])
         older += distinct[:-1]
-    heads = _telling(sorted(_unique((a.head, *a.older_heads, b.head, *b.older_heads)), key=_head_rank))
+    heads = _telling(sorted(_unique((a.head, *a.older_heads, b.head, *b.older_heads)), key=_rank))
     attachments = _group((*a.attachments, *b.attachments), "id")
     return Conversation(
         id=a.id,
@@ -134,17 +125,40 @@ def _telling(heads: list[Head]) -> list[Head]:
 
 
 def _says_all_of(one: Head, other: Head) -> bool:
-    """Whether every field of `other` that is not at its default stands in `one` as well, and `one` says more."""
-    default = Head()
-    fields = [field for field in Head.__struct_fields__ if field != "extra"]
-    same = all(getattr(other, field) in (getattr(default, field), getattr(one, field)) for field in fields)
-    return same and one != other and all(key in one.extra and one.extra[key] == value for key, value in other.extra.items())
+    """Whether `one` says all that `other` says, and more."""
+    return one != other and _holds(one, other)
+
+
+def _holds(one: Head | Memory | Topic, other: Head | Memory | Topic, aside: Sequence[str] = ()) -> bool:
+    """Whether every field of `other` that is not at its default stands in `one` as well, but for those set aside."""
+    fields = [field for field in msgspec.structs.fields(type(other)) if field.name not in ("extra", *aside)]
+    same = all(getattr(other, field.name) in (field.default, getattr(one, field.name)) for field in fields)
+    # In canonical form, for to Python 1 is True.
+    return same and all(key in one.extra and canonical(one.extra[key]) == canonical(value) for key, value in other.extra.items())
+
+
+# Hundreds of conversations repeat a memory, each at its own time: that alone is no other version of it.
+_TIMES = ("created", "updated")
+
+
+def _ranked(records: Iterable[_S], *united: str) -> list[_S]:
+    """The versions of one record, without the lists that are united, by rank: the last is the record. Only those that say
+    something which no version says that is as new. Which these are is decided by the set, so order does not matter."""
+    bare = dict.fromkeys((*united, "versions"), ())
+    told: dict[bytes, _S] = {}
+    for version in sorted((msgspec.structs.replace(record, **bare) for record in records), key=_rank):
+        told[canonical(msgspec.structs.replace(version, created=ABSENT, updated=None))] = version
+    found = sorted(told.values(), key=_rank)
+    return [record for record in found if not any(_surpasses(other, record) for other in found if other is not record)]
+
+
+def _surpasses(one: _S, other: _S) -> bool:
+    return _moment(one.updated) >= _moment(other.updated) and _holds(one, other, _TIMES)
 
 
 def merge_memories(versions: Sequence[Memory]) -> Memory:
-    """All readings of one memory as one: the newest or richest wording, all evidence, every verdict."""
-    bare = {"evidence": (), "origins": (), "verdicts": (), "older": ()}
-    best = max((msgspec.structs.replace(m, **bare) for m in versions), key=_memory_rank)
+    """All readings of one memory as one: the newest or richest wording, all evidence, every verdict, and what else was said."""
+    *beside, best = _ranked((v for m in versions for v in (m, *m.versions)), "evidence", "origins", "verdicts", "older")
     verdicts = _unique(verdict for m in versions for verdict in m.verdicts)
     wordings = {text for m in versions for text in (m.text, *m.older)}
     return msgspec.structs.replace(
@@ -153,12 +167,13 @@ def merge_memories(versions: Sequence[Memory]) -> Memory:
         origins=_unique(origin for m in versions for origin in m.origins),
         verdicts=tuple(sorted(verdicts, key=lambda v: (v.serial, v.time.us or 0, canonical(v)))),
         older=tuple(sorted(wordings - {best.text})),
+        versions=tuple(beside),
     )
 
 
 def merge_topics(versions: Sequence[Topic]) -> Topic:
-    """All readings of one topic as one: the newest or richest description, every document any has in its newest or richest version,
-    and what those replaced. Versions that differ in their update time only are one."""
+    """All readings of one topic as one: the newest or richest description and what else was said, every document any has in its
+    newest or richest version, and what those replaced. Versions of a document that differ in their update time only are one."""
     by_id: dict[str, dict[bytes, Document]] = {}
     for document in sorted((d for t in versions for d in (*t.documents, *t.older)), key=_document_rank):
         held = by_id.setdefault(document.provider_id or document.name, {})
@@ -166,13 +181,13 @@ def merge_topics(versions: Sequence[Topic]) -> Topic:
         held.pop(said, None)
         held[said] = document
     ranked = [tuple(by_id[key].values()) for key in sorted(by_id)]
-    bare = {"documents": (), "origins": (), "older": ()}
-    best = max((msgspec.structs.replace(t, **bare) for t in versions), key=_topic_rank)
+    *beside, best = _ranked((v for t in versions for v in (t, *t.versions)), "documents", "origins", "older")
     return msgspec.structs.replace(
         best,
         documents=tuple(held[-1] for held in ranked),
         origins=_unique(origin for t in versions for origin in t.origins),
         older=tuple(document for held in ranked for document in held[:-1]),
+        versions=tuple(beside),
     )
 
 

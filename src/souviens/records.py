@@ -225,7 +225,8 @@ class Memory(Record, frozen=True):
 
     id: `canon.make_id("y", provider, kind, provider's id or the exact text)`. authority: see AUTHORITIES. belief, weight: 0 to 1,
     None when nobody said. sensitivity: 0 public to 4 never leaves; None = not classified, treated as 2. topic: a Topic id.
-    verdicts: what persons said of it, in order; the last decides `status`.
+    verdicts: what persons said of it, in order; the last decides `status`. older: its other wordings. versions: other readings that
+    say what this one does not, each without evidence, origins, verdicts, older and versions.
     """
 
     id: str
@@ -247,6 +248,7 @@ class Memory(Record, frozen=True):
     origins: tuple[Origin, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     older: tuple[str, ...] = ()
+    versions: tuple[Memory, ...] = ()
 
     @property
     def status(self) -> str:
@@ -277,7 +279,8 @@ class Topic(Record, frozen=True):
     """A node of the hierarchy given by a person or a provider (automatic topics are index, not truth).
 
     id: `canon.make_id("t", provider, provider's id)`. kind: area, project or topic. name: "" when the export has only an id.
-    older: versions of its documents that another replaced.
+    older: versions of its documents that another replaced. versions: other readings that say what this one does not, each without
+    documents, origins, older and versions.
     """
 
     id: str
@@ -294,6 +297,7 @@ class Topic(Record, frozen=True):
     extra: Extra = {}
     origins: tuple[Origin, ...] = ()
     older: tuple[Document, ...] = ()
+    versions: tuple[Topic, ...] = ()
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------

@@ -191,3 +191,18 @@ def test_basic_memory_an_erased_observation_leaves_its_line_blank(vault: Vault, 
 def test_basic_memory_keys_of_plugins_are_withheld(vault: Vault) -> None:
     receipt = take_in(vault, HERE / "project")
     assert [item.path for item in receipt.withheld] == [".obsidian/plugins/sync/data.json"]
+
+
+def test_basic_memory_a_folder_around_the_notes_makes_no_others(vault: Vault, tmp_path: Path) -> None:
+    notes = {"a.md": "---\ntitle: A\ntype: note\npermalink: a\n---\n- [fact] x\n", "s/b.md": "- [fact] y\n"}
+    for name, text in notes.items():
+        (tmp_path / "around" / "ours" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "around" / "ours" / name).write_text(text)
+    first = take_in(vault, tmp_path / "around" / "ours")
+    again = take_in(vault, tmp_path / "around")
+    assert (first.new.topics, first.new.memories) == (again.unchanged.topics, again.unchanged.memories) == (2, 2)
+    give_back(vault, again.id, tmp_path / "first")
+    (memory,) = (m for number, _, _ in vault.store.live() if isinstance(m := vault.store.pack(number), Memory) and m.text == "y")
+    erase(vault, [memory.id])
+    give_back(vault, again.id, tmp_path / "back")
+    assert b"y" not in (tmp_path / "back" / "ours" / "s" / "b.md").read_bytes()

@@ -240,3 +240,10 @@ def test_letta_other_strings_are_no_documents(data: bytes) -> None:
 def test_letta_other_agents_are_not_claimed(tmp_path: Path, value: Json) -> None:
     with open_delivery(write(tmp_path / "given.json", value)) as delivery:
         assert letta.identify(delivery) is None
+
+
+def test_letta_passages_beside_the_agents_are_memories_and_what_is_not_known_is_told(vault: Vault, tmp_path: Path) -> None:
+    file = {**document(), "passages": [{"id": "p", "text": "Leeks are in the cellar."}], "archives": [{"name": "cellar"}]}
+    receipt = take_in(vault, write(tmp_path / "a.af", file))
+    assert "Leeks are in the cellar." in {memory.text for memory in memories(tmp_path / "a.af")}
+    assert receipt.unknown_fields["archives"] == 1

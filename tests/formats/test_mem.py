@@ -195,3 +195,11 @@ def test_mem_an_erased_memory_leaves_the_bundle(vault: Vault, tmp_path: Path) ->
 def test_mem_other_manifests_are_not_claimed(tmp_path: Path, value: Json) -> None:
     with open_delivery(write(tmp_path / "manifest.json", value)) as delivery:
         assert mem.identify(delivery) is None
+
+
+def test_mem_a_preference_s_value_need_not_be_text(tmp_path: Path) -> None:
+    copy = copied("bundle", tmp_path)
+    rows = [{"key": "theme", "value": {"dark": True}}, {"key": "limit", "value": 5}, {"key": "nothing", "value": None}]
+    with (copy / "items" / "preference.jsonl").open("a", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(row)}\n" for row in rows)
+    assert {'theme: {"dark":true}', "limit: 5", "nothing"} <= {memory.text for memory in memories(copy).values()}

@@ -118,3 +118,16 @@ def test_mem0_an_erased_memory_leaves_the_file(vault: Vault, tmp_path: Path) -> 
 def test_mem0_an_empty_answer_is_no_success(vault: Vault, tmp_path: Path) -> None:
     with pytest.raises(NotRecognised):
         take_in(vault, write(tmp_path / "empty.json", {"results": []}))
+
+
+def test_mem0_two_memories_of_one_id_are_both_told(vault: Vault, tmp_path: Path) -> None:
+    one, two = (
+        {"id": "1", "memory": f"likes {drink}", "user_id": f"who likes {drink}", "metadata": {"cup": drink}}
+        for drink in ("tea", "coffee")
+    )
+    take_in(vault, write(tmp_path / "a.json", {"results": [one, two], "notes": [{"text": "hello"}]}))
+    (record,) = (vault.store.pack(number) for number, _, _ in vault.store.live())
+    assert isinstance(record, Memory)
+    assert [(m.text, m.extra["user_id"], m.extra["metadata"]) for m in (record, *record.versions)] == [
+        (item["memory"], item["user_id"], item["metadata"]) for item in (two, one)
+    ]

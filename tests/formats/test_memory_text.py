@@ -101,6 +101,38 @@ def test_memory_text_an_entry_may_go_on_over_lines(tmp_path: Path) -> None:
     assert [memory.text for memory in memories(tmp_path)] == ["Two boats:\n- Ask\n- Embla", "One cat."]
 
 
+def test_memory_text_every_claim_of_a_block_is_one_however_its_day_is_written(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(
+        "```\n[2024-05-06] - Likes tea\n[05/06/2023] - Has a dog\n[2023-01-02 10:00] - Lives in Rome\n"
+        "[Jan 2022] - Works at a mill\n- Eats no meat\n```\n"
+    )
+    assert {memory.text: memory.created for memory in memories(tmp_path)} == {
+        "Likes tea": rfc3339("2024-05-06"),
+        "Has a dog": unknown("not a date", "05/06/2023"),
+        "Lives in Rome": rfc3339("2023-01-02 10:00"),
+        "Works at a mill": unknown("not a date", "Jan 2022"),
+        "Eats no meat": unknown("absent"),
+    }
+
+
+def test_memory_text_one_sentence_of_two_days_keeps_both(vault: Vault, tmp_path: Path) -> None:
+    days = ("2024-01-02", "2025-03-04")
+    (tmp_path / "a.txt").write_text("```\n" + "".join(f"[{day}] - Ran a marathon\n" for day in days) + "```\n")
+    take_in(vault, tmp_path / "a.txt")
+    (record,) = (vault.store.pack(number) for number, _, _ in vault.store.live())
+    assert isinstance(record, Memory)
+    assert {version.extra["date"] for version in (record, *record.versions)} == set(days)
+
+
+def test_memory_text_the_inside_of_a_block_is_a_list_if_it_is_given_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("[2024-01-02] - Likes tea\n[2024-01-03] - Likes rain\n")
+    assert shape(tmp_path / "a.txt") == "dated"
+    (tmp_path / "b.txt").write_text("[2024-01-02] - Likes tea\nand so on\n")
+    assert shape(tmp_path / "b.txt") is None
+    (tmp_path / "c.txt").write_text("a log\n")
+    assert shape(tmp_path) is None, "between other files it may be any log"
+
+
 def test_memory_text_bytes_that_are_no_text_refuse_one_entry(vault: Vault) -> None:
     receipt = take_in(vault, CASES / "damaged.txt")
     assert (receipt.new.memories, [problem.where for problem in receipt.refused]) == (2, [":5"])

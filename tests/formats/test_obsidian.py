@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 import zipfile
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from souviens.canon import unknown
 from souviens.delivery import open_delivery
-from souviens.formats import Chosen, Written, obsidian
+from souviens.formats import Chosen, Written, basic_memory, obsidian
 from souviens.formats._frontmatter import front_matter
 from souviens.port.erasing import erase
 from souviens.port.giving import choose, give_back
@@ -91,6 +92,83 @@ def test_obsidian_a_zip_with_a_folder_around_is_the_same_vault(tmp_path: Path) -
             if path.is_file():
                 archive.write(path, f"My vault/{path.relative_to(STUDIO)}")
     assert {t.id for t in topics(tmp_path / "v.zip").values()} == {t.id for t in topics(STUDIO).values()}
+
+
+NEXUS = """---
+nexus: 1.3.0
+conversation_id: cc2
+---
+
+>[!nexus_user] **User** - 2024-01-02 10:00
+> hi
+<!-- UID: m1 -->
+"""
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "- [2024-01-01] - woke up\n- [2024-01-02] - slept\n",
+        "# aider chat started at 2024-01-01\n\n#### hi\n",
+        "- [URGENT] pay bills\n",
+        "## Identity\n[2025-01-01] - Weaves.\n[unknown] - Has a cat.\n",
+    ],
+)
+@pytest.mark.parametrize("settings", [{".obsidian/app.json": "{}"}, {}])
+def test_obsidian_one_note_does_not_decide_a_vault(vault: Vault, tmp_path: Path, note: str, settings: dict[str, str]) -> None:
+    notes = {"chat.md": NEXUS, "odd.md": note, "other.md": "see [[chat]]\n"}
+    receipt = take_in(vault, written_to(tmp_path / "v", notes | settings))
+    assert (receipt.format, receipt.new.conversations, receipt.new.topics) == ("obsidian", 1, 2)
+
+
+def test_obsidian_a_folder_of_basic_memory_that_is_opened_in_obsidian_is_basic_memory_s(tmp_path: Path) -> None:
+    signed = {f"{n}.md": f"---\ntitle: {n}\ntype: note\npermalink: n-{n}\n---\n- [fact] words\n" for n in range(3)}
+    notes = {**signed, "mine.md": "see [[1]]\n", ".obsidian/app.json": "{}"}
+    assert shape(written_to(tmp_path, notes)) is None
+    with open_delivery(tmp_path) as delivery:
+        assert basic_memory.identify(delivery) == "folder"
+
+
+def test_obsidian_a_folder_around_notes_without_settings_makes_no_others(tmp_path: Path) -> None:
+    notes = {"A.md": "note [[B]]\n", "sub/B.md": "b [[A]]\n"}
+    inner = written_to(tmp_path / "deep" / "ours", notes)
+    assert {t.id for t in topics(tmp_path).values()} == {t.id for t in topics(inner).values()}
+
+
+def test_obsidian_two_notes_of_one_id_are_two(vault: Vault, tmp_path: Path) -> None:
+    notes = {f"{name}.md": f"---\nid: n-1\nmood: {mood}\n---\nwords of {mood}\n" for name, mood in (("A", "joy"), ("s/A", "grief"))}
+    receipt = take_in(vault, written_to(tmp_path / "v", notes))
+    found = {id: topic for id, topic in topics(tmp_path / "v").items() if topic.documents}
+    assert {id: (topic.extra["id"], topic.extra["mood"]) for id, topic in found.items()} == {
+        "A": ("n-1", "joy"),
+        "s/A": ("n-1", "grief"),
+    }
+    erase(vault, [found["A"].id])
+    give_back(vault, receipt.id, tmp_path / "back")
+    assert not (tmp_path / "back" / "A.md").read_bytes().strip()
+    assert (tmp_path / "back" / "s" / "A.md").read_text() == notes["s/A.md"]
+
+
+def test_obsidian_a_key_that_stands_twice_keeps_both_values() -> None:
+    fields, _ = front_matter("---\nmood: happy\ntags: [a]\nmood: sad\n---\n")
+    assert fields == {"mood": "sad", "tags": ["a"], "duplicate_keys": [["mood", ["happy", "sad"]]]}
+
+
+def test_obsidian_what_is_written_on_a_canvas_is_read_and_can_be_erased(vault: Vault, tmp_path: Path) -> None:
+    board = {
+        "nodes": [{"id": "1", "type": "text", "text": "words", "x": 7}, {"id": "2", "type": "file", "file": "N.md"}],
+        "edges": [{"id": "e", "fromNode": "1", "toNode": "2"}],
+    }
+    notes = {"N.md": "note\n", "sub/b.canvas": json.dumps(board), ".obsidian/app.json": "{}"}
+    receipt = take_in(vault, written_to(tmp_path / "v", notes))
+    canvas = topics(tmp_path / "v")["sub/b.canvas"]
+    assert [(d.name, d.text, d.provider_id) for d in canvas.documents] == [("b", "words", "1")]
+    assert canvas.extra == {"nodes": [{"id": "1", "type": "text", "x": 7}, board["nodes"][1]], "edges": board["edges"]}
+    assert canvas.parent == topics(tmp_path / "v")["sub/"].id
+    erase(vault, [canvas.id])
+    give_back(vault, receipt.id, tmp_path / "back")
+    assert b"words" not in (tmp_path / "back" / "sub" / "b.canvas").read_bytes()
+    assert (tmp_path / "back" / "N.md").read_text() == "note\n"
 
 
 # --- notes ------------------------------------------------------------------------------------------------------------

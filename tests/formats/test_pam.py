@@ -339,3 +339,27 @@ def test_pam_its_own_validator_accepts_a_bundle(tmp_path: Path) -> None:
     (back,) = memories(tmp_path).values()
     assert (back.kind, back.belief, back.weight, back.valid_to) == ("event", 1e-7, 0.25, memory.valid_to)
     assert (back.created, back.extra["deep"]) == (memory.created, memory.extra["deep"])
+
+
+def test_pam_what_a_store_says_of_itself_is_told_and_so_is_a_relation_without_its_memory(vault: Vault, tmp_path: Path) -> None:
+    store = json.loads((golden.FIXTURES / "pam" / "store.json").read_text())
+    store["relations"] = [{"id": "r-1", "from": "elsewhere", "to": store["memories"][0]["id"], "type": "supports"}]
+    (tmp_path / "store.json").write_text(json.dumps({**store, "signature": {"value": "abc"}}))
+    receipt = take_in(vault, tmp_path / "store.json")
+    assert [(p.where, p.reason) for p in receipt.refused if "relations" in p.where] == [
+        ("relations[0]", "starts from a memory that is not there")
+    ]
+    assert [withheld.where for withheld in receipt.withheld] == ["owner"]
+    assert receipt.unknown_fields["signature"] == 1
+
+
+def test_pam_a_relation_of_one_store_hangs_at_the_memory_of_another(tmp_path: Path) -> None:
+    store = json.loads((golden.FIXTURES / "pam" / "store.json").read_text())
+    memory = store["memories"][0]["id"]
+    relation = {"id": "r-1", "from": memory, "to": "elsewhere", "type": "supports"}
+    (tmp_path / "one.json").write_text(json.dumps(store))
+    (tmp_path / "two.json").write_text(json.dumps({**store, "memories": [], "relations": [relation]}))
+    found = readings(tmp_path)
+    assert not [problem for reading in found for problem in reading.problems if "relations" in problem.where]
+    (held,) = (m for reading in found for m in reading.memories if m.provider_id == memory)
+    assert held.extra["relations"][0]["id"] == "r-1"

@@ -204,3 +204,42 @@ def test_sillytavern_a_damaged_line_costs_one_message() -> None:
     (reading,) = readings(FIXTURES / "damaged.jsonl").values()
     assert [problem.where for problem in reading.problems] == ["lines[4]", "lines[5]", "lines[8]", "lines[10]"]
     assert len(reading.conversations[0].messages) == 8
+
+
+def test_sillytavern_a_name_in_two_folders_is_two_chats_and_the_header_s_word_goes_first(tmp_path: Path) -> None:
+    unnamed = {"user_name": "unused", "character_name": "unused"}
+    chats = {
+        "Alice/chat.jsonl": [line("hello from alice")],
+        "Bob/chat.jsonl": [line("hello from bob")],
+        "Cleo/chat.jsonl": [{**unnamed, "chat_metadata": {"integrity": "1f"}}, line("hello from cleo")],
+        "Dora/chat.jsonl": [{**unnamed, "chat_metadata": {"integrity": "2f"}}, line("hello from dora")],
+        "Heron/chat.jsonl": [HEADER, line("hello from heron")],
+    }
+    for name, lines in chats.items():
+        (tmp_path / "chats" / name).parent.mkdir(parents=True)
+        (tmp_path / "chats" / name).write_text("\n".join(map(json.dumps, lines)))
+    found = {path: reading.conversations[0].id for path, reading in readings(tmp_path).items()}
+    assert len(set(found.values())) == len(chats)
+    alone = read_of(tmp_path / "chats" / "Heron", *chats["Heron/chat.jsonl"])
+    assert alone.id == found["chats/Heron/chat.jsonl"]
+
+
+@pytest.mark.parametrize("text", ["{0}\n\n{1}\n\n{2}\n", "{0}\n{1}\n{2}\n\n\n", "\n\r\n{0}\n{1}\n  \n{2}"])
+def test_sillytavern_blank_lines_are_no_messages(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "chat.jsonl"
+    path.write_text(text.format(*map(json.dumps, (HEADER, line("hi"), line("yo", is_user=True)))), newline="")
+    (reading,) = readings(path).values()
+    (read,) = reading.conversations
+    first, second = read.messages
+    assert (texts(read.messages), first.parent, second.parent, read.head.tip) == (["hi", "yo"], None, first.id, second.id)
+    assert not reading.unknown and not reading.problems
+
+
+def test_sillytavern_an_erasure_between_blank_lines_takes_the_right_line(vault: Vault, tmp_path: Path) -> None:
+    lines = [json.dumps(each) for each in (HEADER, line("one"), line("two"), line("three"))]
+    (tmp_path / "chat.jsonl").write_text("\n\n".join(lines))
+    receipt = take_in(vault, tmp_path / "chat.jsonl")
+    (reading,) = readings(tmp_path / "chat.jsonl").values()
+    erase(vault, [reading.conversations[0].messages[1].id])
+    give_back(vault, receipt.id, tmp_path / "back.jsonl")
+    assert (tmp_path / "back.jsonl").read_text().split("\n") == "\n\n".join([*lines[:2], " " * len(lines[2]), lines[3]]).split("\n")

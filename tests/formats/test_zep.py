@@ -120,3 +120,14 @@ def test_zep_an_erased_episode_leaves_its_facts(vault: Vault, tmp_path: Path) ->
     back = json.loads((tmp_path / "back.json").read_text())
     assert back["episodes"][0] is None
     assert len(back["edges"]) == 3
+
+
+def test_zep_what_held_twice_is_two_facts_and_what_stands_beside_the_lists_is_told(vault: Vault, tmp_path: Path) -> None:
+    lived: Json = {"fact": "A lives in Rome", "source_node_uuid": "a", "target_node_uuid": "r", "valid_at": "2020-01-01T00:00:00Z"}
+    again = {**lived, "valid_at": "2023-01-01T00:00:00Z", "invalid_at": None}
+    told = {"uuid": "d", "fact": "x", "source_node_uuid": "a", "target_node_uuid": "b"}
+    edges = [told, {**lived, "invalid_at": "2021-01-01T00:00:00Z"}, again]
+    dump = {"edges": edges, "sessions": [{"session_id": "s", "messages": [{"role": "user", "content": "hello"}]}]}
+    receipt = take_in(vault, write(tmp_path / "dump.json", dump))
+    assert (receipt.new.memories, receipt.unknown_fields) == (3, {"sessions": 1})
+    assert {given(m.valid_to) for m in memories(tmp_path / "dump.json") if m.text != "x"} == {None, "2021-01-01T00:00:00Z"}

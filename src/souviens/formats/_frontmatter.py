@@ -1,13 +1,15 @@
 """Front matter: the `key: value` lines between two `---` at the head of a Markdown file, as far as editors and plugins write it.
 
 Scalars, lists in brackets or a dash a line, and JSON, which is YAML too. A number stays the string that it is. Whatever else YAML
-can say (maps in maps, block texts) stays as its own lines under its key: kept, not understood.
+can say (maps in maps, block texts) stays as its own lines under its key: kept, not understood. Of a key that stands there twice the
+last value counts, and all of them stand under `duplicate_keys`.
 """
 
 from __future__ import annotations
 
 import re
 
+from souviens.formats._fields import note
 from souviens.jsonspan import decode
 from souviens.records import Json
 
@@ -23,9 +25,12 @@ def front_matter(text: str) -> tuple[dict[str, Json], int]:
     end = next((place for place, line in enumerate(lines[1:], 1) if line.rstrip() in ("---", "...")), 0)
     if not end:
         return {}, 0
-    fields: dict[str, Json] = {}
+    said: dict[str, list[Json]] = {}
     for key, value, below in _entries(lines[1:end]):
-        fields[key] = _value(value, below)
+        said.setdefault(key, []).append(_value(value, below))
+    fields = {key: values[-1] for key, values in said.items()}
+    if twice := [[key, values] for key, values in said.items() if len(values) > 1]:
+        note(fields, "duplicate_keys", twice)
     return fields, min(len(text), sum(len(line) + 1 for line in lines[: end + 1]))
 
 

@@ -122,7 +122,7 @@ def in_memory(memory: Memory) -> Counter[str]:
     return Counter(
         evidence=len(memory.evidence),
         verdict=len(memory.verdicts),
-        older_version=len(memory.older),
+        older_version=len(memory.older) + sum(version.text == memory.text for version in memory.versions),
         extra_field=len(memory.extra),
     )
 
@@ -130,7 +130,7 @@ def in_memory(memory: Memory) -> Counter[str]:
 def in_topic(topic: Topic) -> Counter[str]:
     return Counter(
         document=len(topic.documents),
-        older_version=len(topic.older),
+        older_version=len(topic.older) + len(topic.versions),
         instructions=int(bool(topic.instructions)),
         summary=int(bool(topic.summary)),
         extra_field=len(topic.extra) + sum(len(document.extra) for document in topic.documents),

@@ -20,13 +20,13 @@ from souviens.formats._carving import whole_text
 from souviens.formats._dialogue import refused
 from souviens.formats._fields import NOT_UTF8, Fields, note
 from souviens.formats._frontmatter import front_matter
-from souviens.formats._observations import is_observed, page_of_bundle
+from souviens.formats._observations import common_folder, is_note, kept_by
 from souviens.jsonspan import Glue, Slice
 from souviens.records import MEMORY_KINDS, Document, Evidence, Extra, Json, Memory, Reading, Topic, Treatment
 
 NAME = "basic_memory"
 TITLE = "basic-memory notes"
-READER = 2
+READER = 3
 SUPPORT = "samples"
 PLAIN = frozenset({"note"})
 GUIDE = Guide(
@@ -47,28 +47,18 @@ _RELATION = re.compile(r"""("[^"]+"|'[^']+'|[^\s\[\]]+)\s*\[\[([^\[\]]+)\]\]\s*(
 
 
 def identify(delivery: Delivery) -> str | None:
-    """ "folder": notes, some of which hold observations or relations. "note": one alone that does. Pages of conversations that our
-    Markdown writer made are none, whatever was said in them."""
-    heads = [_head(delivery, entry) for entry in delivery.entries if _is_note(entry)]
-    if not any(map(is_observed, heads)) or any(map(page_of_bundle, heads)):
+    """ "folder": notes, most of which hold observations or relations, as `_observations` says. "note": one alone that does. Pages
+    of conversations that our Markdown writer made are none, whatever was said in them."""
+    if kept_by(delivery) != NAME:
         return None
     return "note" if delivery.kind == "file" else "folder"
-
-
-def _is_note(entry: Entry) -> bool:
-    """By its name, as basic-memory does: it looks at no other file."""
-    return entry.name.lower().endswith((".md", ".markdown")) and not any(step.startswith(".") for step in entry.name.split("/"))
-
-
-def _head(delivery: Delivery, entry: Entry) -> str:
-    return delivery.peek(entry).head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore").replace("\r\n", "\n")
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
     """Notes are cut; what plugins of Obsidian keep is withheld, for people look at the same folder with it."""
     found: dict[str, Treatment] = {}
     for entry in delivery.entries:
-        if _is_note(entry):
+        if is_note(entry):
             found[entry.name] = "cut"
         elif _SECRETS.search(entry.name):
             found[entry.name] = "withhold"
@@ -76,7 +66,8 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
 
 
 def sidecars(delivery: Delivery) -> Json:
-    return {}
+    """root: the folder of the delivery in which all notes lie, so that a zip with a folder around them tells of no others."""
+    return {"root": common_folder(entry.name for entry in delivery.entries if is_note(entry))}
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
@@ -165,14 +156,14 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         return Reading()
     lines = list(_lines(text))
     fields = Fields(front_matter(text)[0])
-    path = slice.path.rpartition("!/")[2]
+    path = _path(slice, sidecars.get("root", ""))
     permalink = fields.optional("permalink")
     title = fields.text("title") or path.rpartition("/")[2].rpartition(".")[0]
     created, updated = fields.time("created"), fields.updated("modified")
     extra: Extra = {key: member for key, member in fields.left.items() if member is not None}
     if relations := [relation for line in lines for relation in _relations(line)]:
         note(extra, "relations", relations)
-    known_by = _known_by(text, slice.path)
+    known_by = _known_by(text, path)
     topic = Topic(
         id=make_id("t", NAME, known_by),
         kind="topic",
@@ -187,10 +178,14 @@ def read(slice: Slice, sidecars: Json) -> Reading:
     return Reading(memories=tuple(memory for memory, _, _ in _memories(text, known_by)), topics=(topic,))
 
 
+def _path(slice: Slice, root: str) -> str:
+    return slice.path.removeprefix(root).rpartition("!/")[2]
+
+
 def _known_by(text: str, path: str) -> str:
     """A note is known by its permalink, which it keeps when it is moved, else by its place in the folder."""
     permalink = front_matter(text)[0].get("permalink")
-    return permalink if isinstance(permalink, str) and permalink else path.rpartition("!/")[2].rpartition(".")[0]
+    return permalink if isinstance(permalink, str) and permalink else path.rpartition(".")[0]
 
 
 def _memories(text: str, known_by: str) -> Iterator[tuple[Memory, int, int]]:
@@ -227,8 +222,11 @@ def traces(slice: Slice, ids: Set[str]) -> list[Bytes]:
         text = slice.data.decode()
     except UnicodeDecodeError:
         return []
-    known_by = _known_by(text, slice.path)
-    if make_id("t", NAME, known_by) in ids:
+    # Wherever the notes begin: what is asked for is of this very slice.
+    steps = slice.path.split("/")
+    roots = ("/".join(steps[:depth]) + "/" if depth else "" for depth in range(len(steps)))
+    names = {_known_by(text, _path(slice, root)) for root in roots}
+    if not ids.isdisjoint(make_id("t", NAME, name) for name in names):
         return [Bytes(0, len(slice.data))]
-    spans = ((start, end) for memory, start, end in _memories(text, known_by) if memory.id in ids)
-    return [Bytes(len(text[:start].encode()), len(text[:end].encode())) for start, end in spans]
+    spans = {(start, end) for name in names for memory, start, end in _memories(text, name) if memory.id in ids}
+    return [Bytes(len(text[:start].encode()), len(text[:end].encode())) for start, end in sorted(spans)]

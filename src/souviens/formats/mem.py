@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from souviens.canon import ABSENT, Instant, make_id, sha256
+from souviens.canon import ABSENT, Instant, canonical, make_id, sha256
 from souviens.delivery import Delivery, Entry, Peek
 from souviens.errors import SourceError
 from souviens.formats import Guide, Place
@@ -27,7 +27,7 @@ from souviens.records import Document, Json, Memory, Problem, Reading, Topic, Tr
 
 NAME = "mem"
 TITLE = "Portable Memory bundle (.mem)"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 GUIDE = Guide(
     get=("in the program that keeps the memory: export as .mem, a folder or a zip of it",),
@@ -343,7 +343,9 @@ def _core(fields: Fields, unknown: Unknown) -> Memory | str:
 
 
 def _preference(fields: Fields, unknown: Unknown) -> Memory | str:
-    words = [word for key in ("key", "value") if isinstance(word := fields.left.get(key), str)]
+    """A value that is no text reads as it was written."""
+    said = [fields.left.get(key) for key in ("key", "value")]
+    words = [word if isinstance(word, str) else canonical(word).decode() for word in said if word is not None]
     return _memory("preference", "preference", ": ".join(words), fields, unknown)
 
 

@@ -14,6 +14,7 @@ from souviens.canon import ABSENT, make_id
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
 from souviens.formats._carving import cut_lines
+from souviens.formats._document import BESIDE, read_beside, with_beside
 from souviens.formats._fields import Fields, Unknown
 from souviens.formats._statements import NO_WORDS, stated, whole
 from souviens.jsonspan import Glue, Slice, cut_elements, cut_members
@@ -33,6 +34,7 @@ GUIDE = Guide(
     notes=("The export jobs of the platform let a model rewrite the memories: take get_all instead.",),
 )
 _ARRAYS = {"results": "memory", "memories": "memory", "items": "memory", "history": "memory", "relations": "relation"}
+_PAGED = frozenset({"count", "total", "page", "page_size", "next", "previous"})
 _KNOWN = frozenset({
     "user_id", "agent_id", "app_id", "run_id", "actor_id", "role", "hash", "score", "categories", "metadata", "owner",
     "organization", "immutable", "expiration_date", "input", "event", "memory_id", "old_memory", "new_memory", "is_deleted",
@@ -79,14 +81,14 @@ def sidecars(delivery: Delivery) -> Json:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """One slice a memory, a row of history or a relation."""
+    """One slice a memory, a row of history or a relation, and one for each list or text beside theirs."""
     seen = peek(entry)
     if seen.look == "lines":
         yield from cut_lines(entry, "memory")
         return
     with entry.open() as stream:
         if seen.look == "object" and not seen.has("memory") and not seen.has("memory_id"):
-            yield from cut_members(stream, path=entry.name, kinds=_ARRAYS)
+            yield from with_beside(cut_members(stream, path=entry.name, kinds=_ARRAYS), entry.name, _ARRAYS, _PAGED)
         else:
             yield from cut_elements(stream, path=entry.name, kind="memory")
 
@@ -95,6 +97,8 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
+    if slice.kind == BESIDE:
+        return read_beside(slice)
     return stated(slice, _relation if slice.kind == "relation" else _memory)
 
 

@@ -2,7 +2,8 @@
 
 Read is such an answer, saved as a file: every entry a memory, as a claim of whoever gave it. Nothing vouches for it, neither for
 its dates nor that it is all there is; what was said above and below the entries stays beside each of them. A date that is not
-known is `[unknown]`, never made up. Written are three texts to paste; the first two come back with the same words, days and kinds.
+known is `[unknown]`, never made up; one that may be read in two ways stays as it was written. Written are three texts to paste;
+the first two come back with the same words, days and kinds.
 
 The forms, each as the import page asks another assistant for them (November 2026):
 * Claude (support.claude.com, 12123587, and the prompt that its import shows): one code block, a header for each of Instructions,
@@ -25,13 +26,14 @@ from souviens.delivery import Delivery, Entry, Peek
 from souviens.formats import Bytes, Chosen, Guide, Written
 from souviens.formats._carving import whole_text
 from souviens.formats._fields import NOT_UTF8
+from souviens.formats._observations import is_note, kept_by
 from souviens.formats._writing import Account, fenced, leaving
 from souviens.jsonspan import Glue, Slice
 from souviens.records import Extra, Json, Memory, Problem, Reading, Treatment
 
 NAME = "memory_text"
 TITLE = "Memories as text (Claude and Gemini memory import, ChatGPT custom instructions)"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 PLAIN = frozenset({"memories"})
 GUIDE = Guide(
@@ -78,6 +80,8 @@ _KINDS = {heading.casefold(): kinds[0] for form in (GEMINI, CLAUDE) for heading,
 _UNKNOWN = r"(?:date )?unknown|undated|no date|n/a"
 _DATE = rf"\[\s*(\d{{4}}(?:-\d\d){{0,2}}|{_UNKNOWN})\s*\]"
 _ENTRY = re.compile(rf"\s*(?:[-*•]\s+)?{_DATE}\s*[-–—:]\s*(.*\S)\s*", re.IGNORECASE)
+# Behind a date that is none of these, or behind a mark.
+_LOOSE = re.compile(r"\s*(?:[-*•]\s+)?\[\s*([^\[\]]*[^\[\]\s])\s*\]\s*[-–—:]\s*(.*\S)\s*")
 _BULLET = re.compile(r"[*•-]\s+(.*\S)\s*")
 _EVIDENCE = re.compile(rf"\s+[*•-]\s+((?:Evidence: )?.*?)\s*(?:Date: {_DATE})?\.?\s*", re.IGNORECASE)
 _HEADING = re.compile(
@@ -93,14 +97,22 @@ _FROM = re.compile(r"(?:Imported from|My AI name is): (.*?\S)\.?\s*", re.IGNOREC
 
 def identify(delivery: Delivery) -> str | None:
     """ "dated": entries behind their days. "evidence": entries with the day below them."""
-    shapes = {_shape(delivery.peek(entry)) for entry in delivery.entries}
+    shapes = set(_shapes(delivery).values())
     return next((shape for shape in ("dated", "evidence") if shape in shapes), None)
 
 
-def _shape(seen: Peek) -> str:
+def _shapes(delivery: Delivery) -> dict[str, str]:
+    """The files that are lists of memories, by name. In somebody's vault a note is a note, whatever it lists."""
+    shapes = [(entry, _shape(delivery.peek(entry), alone=delivery.kind == "file")) for entry in delivery.entries]
+    in_a_vault = any(shape and is_note(entry) for entry, shape in shapes) and kept_by(delivery) != ""
+    return {entry.name: shape for entry, shape in shapes if shape and not (in_a_vault and is_note(entry))}
+
+
+def _shape(seen: Peek, *, alone: bool) -> str:
     """Which list of memories a file is; "" for any other text, be it Markdown, a log or a list of changes with dates.
 
-    A list is mostly entries, and has a heading of one of the prompts, a code block around it, or a date that is not known.
+    A list is mostly entries, and has a heading of one of the prompts, a code block around it, or a date that is not known. A file
+    that is given alone may be the inside of such a block, as it is copied: an entry a line, and nothing else.
     """
     # A text that begins with a bracket looks like an array, until one tries to read it.
     if seen.look not in ("text", "array", "lines", "unreadable") or b"\0" in seen.head:
@@ -108,7 +120,7 @@ def _shape(seen: Peek) -> str:
     found = Found(seen.head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "ignore"))
     if not found.entries or len(found.beside) > 5 + len(found.entries):
         return ""
-    if found.dated and (found.known or found.fenced or any(entry.undated for entry in found.entries)):
+    if found.dated and (found.known or found.fenced or any(entry.undated for entry in found.entries) or (alone and found.bare)):
         return "dated"
     return "evidence" if found.known and any(entry.below for entry in found.entries) else ""
 
@@ -116,9 +128,10 @@ def _shape(seen: Peek) -> str:
 def plan(delivery: Delivery) -> dict[str, Treatment]:
     """Lists are cut. Beside a list, ChatGPT's boxes as our writer fills them only say it again."""
     found: dict[str, Treatment] = {}
+    shapes = _shapes(delivery)
     for entry in delivery.entries:
         seen = delivery.peek(entry)
-        if _shape(seen):
+        if entry.name in shapes:
             found[entry.name] = "cut"
         elif seen.head.startswith(_BOXES[0].encode()) and b" of 1,500 characters)" in seen.head:
             found[entry.name] = "repeat"
@@ -150,7 +163,7 @@ class Line(NamedTuple):
 
     @property
     def undated(self) -> bool:
-        return self.date is not None and not self.date[:1].isdigit()
+        return self.date is not None and re.fullmatch(_UNKNOWN, self.date, re.IGNORECASE) is not None
 
 
 class Found:
@@ -165,7 +178,9 @@ class Found:
         self.source = ""
         # Whether an entry behind its day was met, a heading of one of the prompts, a code block.
         self.dated = self.known = self.fenced = False
+        self.bare = True  # whether every line is an entry behind a bracket
         self._inside = False  # of a code block
+        self._listing = False  # whether bullets belong to the last entry, which ends with a colon
         self._kind, self._section = "fact", ""
         here = 0
         for line in text.split("\n"):
@@ -175,16 +190,19 @@ class Found:
 
     def _take(self, line: str, start: int, end: int) -> None:
         last = self.entries[-1] if self.entries else None
+        self.bare &= line[:1] in ("[", "", "\r")
         if match := _ENTRY.fullmatch(line):
             self.dated = True
             self._add(start, end, match[1], match[2])
         elif last is not None and (match := _EVIDENCE.fullmatch(line)) and (match[2] or match[1].lower().startswith("evidence:")):
             self.entries[-1] = last._replace(end=end, date=match[2], evidence=match[1].strip(), below=True)
         elif _FENCE.fullmatch(line):
-            self.fenced, self._inside = True, not self._inside
+            self.fenced, self._inside, self._listing = True, not self._inside, False
         elif match := _FROM.fullmatch(line):
             self.source = match[1]
-        elif self.known and not self.dated and (match := _BULLET.fullmatch(line)):
+        elif (match := _LOOSE.fullmatch(line)) and (self._inside or re.search(r"\d", match[1])):
+            self._add(start, end, match[1], match[2])
+        elif self._lists() and (match := _BULLET.fullmatch(line)):
             self._add(start, end, None, match[1])
         elif not self._heads(line) and line.strip():
             if last is not None and (self._inside or line[:1].isspace()):  # the entry goes on
@@ -192,7 +210,12 @@ class Found:
             else:
                 self.beside.append(line.strip())
 
+    def _lists(self) -> bool:
+        """Whether a bullet here is an entry that bears no day."""
+        return not self._listing and (self._inside or (self.known and not self.fenced))
+
     def _add(self, start: int, end: int, date: str | None, text: str) -> None:
+        self._listing = text.endswith(":")
         self.entries.append(Line(start, end, self._kind, self._section, date, text))
 
     def _heads(self, line: str) -> bool:
@@ -205,7 +228,7 @@ class Found:
             return False
         if kind is not None:
             self.known = True
-        self._section = match[4]
+        self._section, self._listing = match[4], False
         # Below a heading of a prompt our own writer sets one for each kind that the prompt has no heading for.
         own = match[4].casefold() if match[1] == "###" and self.known else ""
         self._kind = kind or (own if _WORD.fullmatch(own) else "fact")
@@ -227,7 +250,7 @@ def _found(slice: Slice) -> Found:
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    """Every entry as a memory; two that say the same are one, for they have one id."""
+    """Every entry as a memory; two that say the same are one, for they have one id. Their days stand beside it."""
     found, memories, problems = _found(slice), [], []
     for entry in found.entries:
         try:
@@ -243,6 +266,7 @@ def read(slice: Slice, sidecars: Json) -> Reading:
 def _memory(entry: Line, found: Found) -> Memory:
     beside = [_readable(line) for line in found.beside]
     extra: Extra = {"section": entry.section, "evidence": entry.evidence, "from": found.source, "beside": beside}
+    extra["date"] = None if entry.undated else entry.date
     return Memory(
         id=_id(entry),
         kind=entry.kind,

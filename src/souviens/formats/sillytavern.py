@@ -2,8 +2,10 @@
 
 `swipes` are what a message could have been, of which `swipe_id` stands in `mes`: siblings. Branches and checkpoints are files of
 their own, and conversations of their own; their `chat_metadata.main_chat` names the chat they left. A chat is known by the name of
-its file, which is its title, for nothing in it is its own. Characters' cards (PNG) are kept as they are. Times are written in the
-spellings of many versions, mostly without a zone. Shapes: formats.md 6; public/script.js and RossAscends-mods.js of SillyTavern.
+its file, which is its title, and by whose it is: the character that its header names, else what its `chat_metadata` is known by
+(`integrity`), else the folder it lies in; never by what can be erased. Characters' cards (PNG) are kept as they are. Times are
+written in the spellings of many versions, mostly without a zone. Shapes: formats.md 6; public/script.js and RossAscends-mods.js of
+SillyTavern.
 """
 
 from __future__ import annotations
@@ -17,14 +19,14 @@ from souviens.canon import Instant, epoch, rfc3339, unknown
 from souviens.delivery import Delivery, Entry, Peek
 from souviens.formats import Bytes, Guide
 from souviens.formats._carving import json_lines, members, whole_text
-from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node
+from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Undecodable
 from souviens.formats._fields import Fields
 from souviens.jsonspan import Glue, Slice, locate
 from souviens.records import Head, Json, Opaque, Part, Reading, Reasoning, Text, ToolCall, ToolResult, Treatment
 
 NAME = "sillytavern"
 TITLE = "SillyTavern chats"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 PLAIN = frozenset({"chat"})
 GUIDE = Guide(
@@ -80,14 +82,30 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
 
 
 def read(slice: Slice, sidecars: Json) -> Reading:
-    slice, _ = json_lines(slice, _LINES)
+    slice, _ = _lined(slice)
     nodes, tip = _graph(slice.value[_LINES])
     return _CHATS.read(slice, {"files": sidecars, "title": _title(slice), "tip": tip if nodes else None})
 
 
 def value(slice: Slice) -> Json:
     """What a slice says, as JSON."""
-    return json_lines(slice, _LINES)[0].value
+    return _lined(slice)[0].value
+
+
+_HOLE = 12  # spaces: no message is shorter, and an erased one is a line of them
+
+
+def _lined(slice: Slice) -> tuple[Slice, list[tuple[int, int]]]:
+    """A chat as JSON, and where its lines stand. One that was always blank, which no erasure left, is an empty `Undecodable`."""
+    lined, spans = json_lines(slice, _LINES)
+    lines = zip(lined.value[_LINES], spans, strict=True)
+    lined.value[_LINES] = [Undecodable() if line is None and end - start < _HOLE else line for line, (start, end) in lines]
+    return lined, spans
+
+
+def _told(lines: list[Json]) -> list[tuple[int, Json]]:
+    """The lines that are not blank, with their places."""
+    return [(number, line) for number, line in enumerate(lines) if line != ""]
 
 
 def _title(slice: Slice) -> str:
@@ -96,12 +114,22 @@ def _title(slice: Slice) -> str:
 
 def _identify(slice: Slice) -> Identity:
     header = _header(slice.value[_LINES])
-    given = [header.get(key) for key in ("character_name", "create_date")]
-    return Identity(None, (_title(slice), *(word if isinstance(word, str) else "" for word in given)))
+    created = header.get("create_date")
+    return Identity(None, (_title(slice), _owner(slice, header), created if isinstance(created, str) else ""))
+
+
+def _owner(slice: Slice, header: dict[str, Json]) -> str:
+    """Whose a chat is. Newer versions name nobody in the header."""
+    name, metadata = header.get("character_name"), header.get("chat_metadata")
+    if isinstance(name, str) and name not in ("", "unused"):
+        return name
+    mark = metadata.get("integrity") if isinstance(metadata, dict) else None
+    folder = "/".join(slice.path.split("/")[-2:-1])
+    return mark if isinstance(mark, str) and mark else "" if folder in ("chats", "group chats") else folder
 
 
 def _header(lines: list[Json]) -> dict[str, Json]:
-    first = lines[0] if lines else None
+    first = next((line for _, line in _told(lines)), None)
     return first if isinstance(first, dict) and "mes" not in first else {}
 
 
@@ -109,9 +137,8 @@ def _graph(lines: list[Json]) -> tuple[list[Node], int]:
     """The messages, each below the one that was chosen before it, and the place of the last that was chosen."""
     nodes: list[Node] = []
     above: int | None = None
-    for number, line in enumerate(lines):
-        if number == 0 and _header(lines):
-            continue
+    told = _told(lines)
+    for number, line in told[1:] if _header(lines) else told:
         first, chosen = len(nodes), _chosen(line)
         if chosen < 0:
             nodes.append(Node((_LINES, number), line, parent=above, order=0, key=_key(line)))
@@ -162,7 +189,7 @@ def _nodes(value: Json) -> list[Node]:
 
 def _head(fields: Fields, desk: Desk) -> Head:
     left = fields.left.pop(_LINES, None)
-    header = Fields(left[0] if isinstance(left, list) and left and isinstance(left[0], dict) else {})
+    header = Fields(_header(left) if isinstance(left, list) else {})
     created = _moment(header, "create_date")
     fields.left |= header.left
     tip = desk.sidecars["tip"]
@@ -325,7 +352,7 @@ def traces(slice: Slice, ids: Set[str]) -> list[Bytes]:
 
 
 def _places(slice: Slice) -> dict[str, list[Bytes]]:
-    lined, spans = json_lines(slice, _LINES)
+    lined, spans = _lined(slice)
     lines = lined.value[_LINES]
     found = {}
     for id, path in _CHATS.locations(lined).items():

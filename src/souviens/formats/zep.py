@@ -19,6 +19,7 @@ from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
 from souviens.formats._carving import cut_lines
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, loaded, role_of
+from souviens.formats._document import BESIDE, read_beside, with_beside
 from souviens.formats._fields import Fields, Unknown
 from souviens.formats._statements import NO_WORDS, stated, whole
 from souviens.jsonspan import Glue, Slice, cut_elements, cut_members
@@ -26,7 +27,7 @@ from souviens.records import Evidence, Head, Json, Memory, Part, Reading, Text, 
 
 NAME = "zep"
 TITLE = "Zep or Graphiti graph"
-READER = 1
+READER = 2
 SUPPORT = "samples"
 WORDS = {"function": "tool"}
 GUIDE = Guide(
@@ -51,6 +52,7 @@ _ARRAYS = {
     "community_edges": "edge",
     "items": "record",
 }
+_PAGED = frozenset({"exported_by", "exported_at", "row_count", "total_count", "next_cursor", "cursor"})
 _ENDS = (("source_node_uuid", "sourceNodeUuid"), ("target_node_uuid", "targetNodeUuid"))
 _EPISODE = frozenset({
     "valid_at", "validAt", "source_description", "sourceDescription", "entity_edges", "entityEdges", "role_type", "roleType",
@@ -107,14 +109,14 @@ def sidecars(delivery: Delivery) -> Json:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """One slice an edge, an episode or a node."""
+    """One slice an edge, an episode or a node, and one for each list or text beside theirs."""
     kind = _kind(peek(entry))
     if kind == "lines":
         yield from cut_lines(entry, "record")
         return
     with entry.open() as stream:
         if kind == "graph":
-            yield from cut_members(stream, path=entry.name, kinds=_ARRAYS)
+            yield from with_beside(cut_members(stream, path=entry.name, kinds=_ARRAYS), entry.name, _ARRAYS, _PAGED)
         else:
             yield from cut_elements(stream, path=entry.name, kind="record")
 
@@ -125,6 +127,8 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
 def read(slice: Slice, sidecars: Json) -> Reading:
     """An episode as a conversation, an edge as a memory, or a node as a topic."""
     slice = loaded(slice)
+    if slice.kind == BESIDE:
+        return read_beside(slice)
     if not _is_episode(slice):
         return stated(slice, _edge if (_record(slice.value) or slice.kind) == "edge" else _node)
     reading = _EPISODES.read(slice, sidecars)
@@ -168,9 +172,12 @@ def _edge(fields: Fields, unknown: Unknown) -> Memory | str:
     if not text:
         return NO_WORDS
     id = _identifier(fields)
+    start = fields.bound(_camel(fields, "valid_at"))
+    # What held twice is two facts: one that has no id is known by its ends and since when it held, too.
+    known_by = [id] if id else [text, *([source, target, start.given or ""] if start else [])]
     episodes = fields.left.get(_camel(fields, "episode_uuids" if "episodes" not in fields.left else "episodes"))
     return Memory(
-        id=make_id("y", NAME, kind, id or text),
+        id=make_id("y", NAME, kind, *known_by),
         kind=kind,
         text=text,
         authority="imported",
@@ -178,7 +185,7 @@ def _edge(fields: Fields, unknown: Unknown) -> Memory | str:
         provider_id=id,
         evidence=tuple(_evidence(uuid) for uuid in episodes if isinstance(uuid, str)) if isinstance(episodes, list) else (),
         created=fields.time(_camel(fields, "created_at")),
-        valid_from=fields.bound(_camel(fields, "valid_at")),
+        valid_from=start,
         valid_to=fields.bound(_camel(fields, "invalid_at")),
         topic=make_id("t", NAME, source) if source else None,
         extra=fields.rest(_KNOWN, "edges", unknown),

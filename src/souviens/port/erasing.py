@@ -209,7 +209,7 @@ class Cut:
 
     def derived(self, record: Packed) -> Packed | None:
         """A record as it will be told once the cut is made."""
-        if isinstance(record, Memory) and not record.older and len(record.origins) > FEW:
+        if isinstance(record, Memory) and not (record.older or record.versions) and len(record.origins) > FEW:
             return self._patched(record)
         return self.rederiver.record(record)
 

@@ -151,7 +151,9 @@ def judged(record: Memory, derived: Memory | None) -> Memory | None:
         return msgspec.structs.replace(derived, verdicts=record.verdicts)
     if record.origins and not (record.verdicts and record.status == "confirmed"):
         return None
-    return msgspec.structs.replace(record, text=record.wording, evidence=(), origins=(), older=()) if record.origins else record
+    if not record.origins:
+        return record
+    return msgspec.structs.replace(record, text=record.wording, evidence=(), origins=(), older=(), versions=())
 
 
 class Rederiver:

@@ -316,7 +316,7 @@ def _message(conversation: Conversation, message: Message) -> Document:
 
 
 def _memory(memory: Memory) -> Document:
-    detail = ("evidence", "verdicts", "older", "belief", "weight", "valid_from", "valid_to", "extra", "origins")
+    detail = ("evidence", "verdicts", "older", "versions", "belief", "weight", "valid_from", "valid_to", "extra", "origins")
     return {
         **_memory_row(memory),
         "stated": memory.text,
@@ -334,6 +334,7 @@ def _topic(store: Store, topic: Topic, scope: Scope) -> Document:
         "memories": about,
         "documents": plain(topic.documents),
         "older": plain(topic.older),
+        "versions": plain(topic.versions),
         "summary": topic.summary,
         "instructions": topic.instructions,
         "extra": topic.extra,

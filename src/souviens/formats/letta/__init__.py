@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 from io import BytesIO
+from typing import BinaryIO
 
 from msgspec.structs import replace
 
@@ -19,6 +20,8 @@ from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide, Locations, Place
 from souviens.formats._carving import Mark, carve, contents, secret_at
 from souviens.formats._dialogue import loaded
+from souviens.formats._document import BESIDE as ASIDE
+from souviens.formats._document import read_beside, with_beside
 from souviens.formats._statements import stated, whole
 from souviens.formats.letta import agents
 from souviens.formats.letta.agents import BESIDE, LISTS
@@ -36,9 +39,11 @@ GUIDE = Guide(
     bring=("POST the file to /v1/agents/import of the server",),
     notes=("Newer servers write only some of an agent's latest messages, and no archival memory.",),
 )
-_ARRAYS = {"agents": "agent", "blocks": "block"} | {name: name.removesuffix("s") for name in BESIDE}
+_ARRAYS = {"agents": "agent", "blocks": "block", "passages": "passage", "archival_passages": "passage"} | {
+    name: name.removesuffix("s") for name in BESIDE
+}
 _QUOTED = "quoted "
-PLAIN = frozenset(_QUOTED + kind for kind in (*_ARRAYS.values(), *LISTS.values()))
+PLAIN = frozenset(_QUOTED + kind for kind in (*_ARRAYS.values(), *LISTS.values(), ASIDE))
 _MARKS = frozenset({
     "agent_type", "llm_config", "embedding_config", "core_memory", "memory_blocks", "block_ids", "in_context_message_ids",
     "in_context_message_indices", "archival_memory", "tool_rules",
@@ -90,8 +95,8 @@ def sidecars(delivery: Delivery) -> Json:
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """One slice an agent, a block, a file, a tool and so on. Of an agent with keys in it, a slice of its messages and one of each
-    of its memories: a slice has no holes."""
+    """One slice an agent, a block, a file, a tool and so on, and one for whatever else stands beside them. Of an agent with keys in
+    it, a slice of its messages and one of each of its memories: a slice has no holes."""
     seen = peek(entry)
     whole = _kind(seen) == "agent"
     if seen.look == "object":
@@ -99,13 +104,24 @@ def cut(entry: Entry) -> Iterator[Glue | Slice]:
             if whole:
                 yield from _open(cut_elements(stream, path=entry.name, kind="agent"))
             else:
-                yield from _open(cut_members(stream, path=entry.name, kinds=_ARRAYS))
+                yield from _open(_members(stream, entry.name))
         return
     data = contents(entry)
     inside = unquoted(data) or Quoted(0, b"")
     stream = BytesIO(inside.data)
-    pieces = cut_elements(stream, path=entry.name, kind="agent") if whole else cut_members(stream, path=entry.name, kinds=_ARRAYS)
+    pieces = cut_elements(stream, path=entry.name, kind="agent") if whole else _members(stream, entry.name)
     yield from _as_quoted(data, inside, _open(pieces))
+
+
+def _members(stream: BinaryIO, path: str) -> Iterator[Glue | Slice]:
+    for piece in with_beside(cut_members(stream, path=path, kinds=_ARRAYS), path, _ARRAYS, frozenset({"created_at", "version"})):
+        says_nothing = isinstance(piece, Slice) and piece.kind == ASIDE and _is_revision(piece.value)
+        yield Glue(piece.data) if says_nothing else piece
+
+
+def _is_revision(value: Json) -> bool:
+    """Whether it is what a server says of its own version."""
+    return isinstance(value, dict) and value.keys() == {"revision_id"}
 
 
 def _open(pieces: Iterator[Glue | Slice]) -> Iterator[Glue | Slice]:
@@ -184,6 +200,8 @@ def read(slice: Slice, sidecars: Json) -> Reading:
     slice = _unquoted(slice)[0]
     if slice.value == {}:  # of a quoted object its inside is erased
         return Reading()
+    if slice.kind == ASIDE:
+        return read_beside(slice)
     if dialogue := agents.dialogue(slice):
         return _with_memories(slice, dialogue.read(slice, sidecars))
     return stated(slice, agents.statement(slice.kind))

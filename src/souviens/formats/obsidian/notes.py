@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from souviens.formats._frontmatter import front_matter
+from souviens.formats._observations import WIKILINK
 from souviens.jsonspan import decode
 from souviens.records import Json
 
@@ -19,7 +20,6 @@ ROLES = {
     "nexus_user": "user",
     "nexus_agent": "assistant",
 }
-WIKILINK = re.compile(r"(!?)\[\[([^\s\[\]|][^\[\]|\n]*)(?:\|[^\[\]\n]*)?\]\]")
 _IDS = ("conversation_id", "conversationId", "chat_id")
 # Plugins write the head of a callout without a space, and the words in it with one: so a text may begin with "[!" itself.
 _CALLOUT = re.compile(r">\[!([\w-]+)\][+-]?[ \t]*(.*)")
@@ -48,6 +48,12 @@ def kind_of(text: str) -> str:
         return ours
     words = {match[1].lower() for line in text[end:].split("\n") if (match := _LOOSE.match(line))}
     return "chat" if any(isinstance(fields.get(key), str) for key in _IDS) and words & ROLES.keys() else "note"
+
+
+def id_of_note(text: str) -> str | None:
+    """The id in the front matter of a note that is nothing else."""
+    id = front_matter(text)[0].get("id")
+    return id if isinstance(id, str) and id and kind_of(text) == "note" else None
 
 
 def chat_id(fields: dict[str, Json]) -> str | None:

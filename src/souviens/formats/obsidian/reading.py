@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import cast
 
@@ -13,6 +14,7 @@ from souviens.formats._content import digest_of
 from souviens.formats._dialogue import PREVIOUS, Desk, Dialogue, Draft, Identity, Node, refused
 from souviens.formats._fields import Fields, Unknown
 from souviens.formats._frontmatter import front_matter
+from souviens.formats._statements import stated
 from souviens.formats.obsidian.notes import MARK, ROLES, chat, chat_id, links
 from souviens.jsonspan import Flaws, Slice, decode
 from souviens.records import Document, Evidence, Extra, Head, Json, Memory, Opaque, Part, Reading, Text, Topic, Visibility
@@ -32,9 +34,9 @@ def note_value(slice: Slice) -> dict[str, Json]:
     return {"front": fields, "text": text[end:] if text[end:].strip() else ""}
 
 
-def note(slice: Slice, root: str) -> Reading:
+def note(slice: Slice, root: str, repeated: Sequence[str] = ()) -> Reading:
     """The topic of a note with the note as its document, and after it the topics of its folders. A note is known by the id in its
-    front matter, else by its path. root: where in the delivery the vault begins."""
+    front matter, else by its path. root: where in the delivery the vault begins. repeated: ids that tell none from another."""
     if not slice.data.strip():
         return Reading()
     value = note_value(slice)
@@ -43,7 +45,7 @@ def note(slice: Slice, root: str) -> Reading:
     name = name[: -len(".md")] if name.lower().endswith(".md") else name
     created, updated = _first(fields, _CREATED), _first(fields, _UPDATED)
     id, title, path = fields.left.get("id"), fields.left.get("title"), [*folders, name]
-    if isinstance(id, str) and id:
+    if isinstance(id, str) and id and id not in repeated:
         del fields.left["id"]
         fields.left["path"] = "/".join(path)
     else:
@@ -65,6 +67,30 @@ def note(slice: Slice, root: str) -> Reading:
         extra=extra,
     )
     return Reading(topics=(own, *_folders(folders)))
+
+
+def canvas(slice: Slice, root: str) -> Reading:
+    """The topic of a canvas, and after it the topics of its folders. Each text on it is a document; whatever else lies on it, and
+    where, stays beside them."""
+    path = slice.path.removeprefix(root).split("/")
+    name = path[-1][: -len(".canvas")]
+
+    def board(fields: Fields, unknown_: Unknown) -> Topic:
+        documents: list[Document] = []
+        nodes: list[Json] = []
+        for node in fields.items("nodes"):
+            left = dict(node) if isinstance(node, dict) else node
+            if isinstance(left, dict) and isinstance(left.get("text"), str):
+                id = left.get("id")
+                known_by = id if isinstance(id, str) and id else None
+                documents.append(Document(name if known_by else f"{name} {len(documents) + 1}", left.pop("text"), known_by))
+            nodes.append(left)
+        extra = {**fields.left, **({"nodes": nodes} if nodes else {})}
+        parent = _topic([*path[:-1], ""]) if path[1:] else None
+        return Topic(_topic(path), "topic", name, "obsidian", "/".join(path), parent, documents=tuple(documents), extra=extra)
+
+    reading = stated(slice, board)
+    return replace(reading, topics=(*reading.topics, *_folders(path[:-1]))) if reading.topics else reading
 
 
 def _folders(folders: list[str]) -> list[Topic]:

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Set
+from typing import BinaryIO, TypeGuard
 
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Guide, Place
 from souviens.formats._dialogue import loaded, refused
+from souviens.formats._document import BESIDE, read_beside, with_beside
+from souviens.formats._fields import id_of, name_type
 from souviens.formats._statements import stated, whole
 from souviens.formats.pam.conversations import FILE, conversation_id, listed, mentions
 from souviens.formats.pam.statements import memory, project
@@ -49,6 +52,10 @@ _SCHEMAS = {
     PROJECTS: "projects",
 }
 _ARRAYS = {"memories": "memory", "conversations_index": "index", "relations": "relation"}
+# What a store says of itself.
+_SAYS = frozenset(
+    {"schema", "schema_version", "spec_uri", "export_id", "exported_by", "export_date", "export_type", "type_registry"}
+)
 # For a file whose `schema` stands too far behind to be seen at a glance.
 _KEYS = {
     "store": ("schema", "schema_version", "owner", "memories"),
@@ -83,8 +90,9 @@ def plan(delivery: Delivery) -> dict[str, Treatment]:
 
 
 def sidecars(delivery: Delivery) -> Json:
-    """relations: memory id -> those that start from it. repeated: ids that more than one memory bears. index: conversation id ->
-    its entry. heads: conversation id -> what its file says of it. files: the names of all files, for attachments."""
+    """relations: memory id -> those that start from it. memories: their ids. repeated: ids that more than one memory bears.
+    index: conversation id -> its entry. heads: conversation id -> what its file says of it. files: the names of all files, for
+    attachments."""
     aside: Json = {"relations": {}, "index": {}, "heads": {}, "files": [entry.name for entry in delivery.entries]}
     met: Counter[str] = Counter()
     kinds = {entry.name: _kind(delivery.peek(entry)) for entry in delivery.entries}
@@ -94,6 +102,7 @@ def sidecars(delivery: Delivery) -> Json:
                 for piece in cut_members(stream, path=entry.name, kinds=_ARRAYS):
                     if isinstance(piece, Slice) and isinstance(piece.value, dict):
                         _set_aside(aside, met, piece.kind, piece.value)
+    aside["memories"] = set(met)
     aside["repeated"] = {id for id, count in met.items() if count > 1}
     for entry in delivery.entries:
         if kinds[entry.name] == "conversation":
@@ -116,17 +125,31 @@ def _set_aside(aside: Json, met: Counter[str], kind: str, value: dict[str, Json]
 
 
 def cut(entry: Entry) -> Iterator[Glue | Slice]:
-    """One slice a memory, an entry of the index, a project of ours, or a file of a conversation."""
+    """One slice a memory, an entry of the index, a project of ours, or a file of a conversation; of a store also one for each
+    member beside those, and for each relation that starts from none of its memories."""
     kind = _kind(peek(entry))
     with entry.open() as stream:
         if kind == "store":
-            yield from cut_members(
-                stream, path=entry.name, kinds={key: kind for key, kind in _ARRAYS.items() if kind != "relation"}
-            )
+            yield from _store(entry, stream)
         elif kind == "projects":
             yield from cut_members(stream, path=entry.name, kinds={"projects": "project"})
         else:
             yield from cut_elements(stream, path=entry.name, kind="conversation")
+
+
+def _store(entry: Entry, stream: BinaryIO) -> Iterator[Glue | Slice]:
+    with entry.open() as first:
+        ids = {_from(piece, "id") for piece in cut_members(first, path=entry.name, kinds=_ARRAYS) if _is(piece, "memory")}
+    for piece in with_beside(cut_members(stream, path=entry.name, kinds=_ARRAYS), entry.name, _ARRAYS, _SAYS):
+        yield Glue(piece.data) if _is(piece, "relation") and _from(piece, "from") in ids else piece
+
+
+def _is(piece: Glue | Slice, kind: str) -> TypeGuard[Slice]:
+    return isinstance(piece, Slice) and piece.kind == kind
+
+
+def _from(piece: Slice, key: str) -> str | None:
+    return id_of(piece.value.get(key)) if isinstance(piece.value, dict) else None
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -138,12 +161,24 @@ def read(slice: Slice, sidecars: Json) -> Reading:
         return FILE.read(slice, sidecars)
     if slice.kind == "project":
         return stated(slice, project)
+    if slice.kind == BESIDE:
+        return read_beside(slice)
+    if slice.kind == "relation":
+        return _relation(loaded(slice), sidecars)
     if slice.kind == "index":
         slice = loaded(slice)
         if slice.damage or not isinstance(slice.value, dict) or conversation_id(slice.value) is None:
             return refused(slice, slice.damage or "names no conversation")
         return listed(slice, sidecars)
     return stated(slice, lambda fields, unknown: memory(fields, unknown, sidecars))
+
+
+def _relation(slice: Slice, sidecars: Json) -> Reading:
+    """One that starts from no memory of its own file: another's may have it, and then it hangs there."""
+    if slice.damage or not isinstance(slice.value, dict):
+        return refused(slice, slice.damage or f"not an object but {name_type(slice.value)}", "memory")
+    there = slice.value.get("from") in sidecars.get("memories", ())
+    return Reading() if there else refused(slice, "starts from a memory that is not there", "memory")
 
 
 def locations(slice: Slice) -> dict[str, tuple[str | int, ...]]:
@@ -154,7 +189,7 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place]:
     """Where messages are named as another's children; all of a memory or a project."""
     if slice.kind == "conversation":
         return list(mentions(slice, ids))
-    if slice.kind == "project":
+    if slice.kind in ("project", "relation", BESIDE):
         return whole(read(slice, {}), ids)
     # Whether others bear its id as well is not to be seen from here.
     told = loaded(slice).value
