@@ -163,11 +163,13 @@ def test_basic_memory_leaves_other_markdown_to_others(tmp_path: Path, text: str)
     assert shape(write(tmp_path / "note.md", text.encode())) is None
 
 
-def test_basic_memory_one_note_of_its_own_makes_the_folder_its_own(tmp_path: Path) -> None:
+def test_basic_memory_most_notes_make_the_folder_its_own(tmp_path: Path) -> None:
     root = tmp_path / "vault"
     write(root / "a.md", b"Only [[links]].\n")
     assert shape(root) is None
     write(root / "deep" / "b.md", b"- [fact] an observation\n")
+    assert shape(root) is None  # one of two, and the other is linked as a vault's notes are
+    write(root / "deep" / "c.md", b"- [fact] another\n")
     assert shape(root) == "folder"
     assert shape(zipped(tmp_path / "vault.zip", {"a.md": b"- [fact] one\n", "b.md": b"words"})) == "folder"
 
