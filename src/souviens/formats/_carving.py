@@ -23,7 +23,6 @@ from souviens.canon import canonical, sha256
 from souviens.delivery import Entry
 from souviens.errors import SourceError
 from souviens.formats._dialogue import Undecodable
-from souviens.formats._fields import Fields
 from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode, load, locate
 from souviens.records import Json, Problem, Reading
 
@@ -152,11 +151,6 @@ def beginnings(data: bytes, *keys: str) -> str:
             found.append(here)
         here += len(piece.data)
     return " ".join(map(str, [*found, here]))
-
-
-def identifier(value: Json) -> str | None:
-    """A provider's id, a string or a number, as a string; None if there is none."""
-    return Fields({"": value}).identifier("")
 
 
 def whole_text(entry: Entry, kind: str) -> Iterator[Glue | Slice]:

@@ -19,10 +19,10 @@ from collections.abc import Iterator, Set
 
 from souviens.delivery import Delivery, Entry, Peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import AGAIN, Kind, identifier, mark_of, marked, told_again
+from souviens.formats._carving import AGAIN, Kind, mark_of, marked, told_again
 from souviens.formats._content import INLINE, MEDIA, digest_of
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, refused, role_of
-from souviens.formats._fields import Fields
+from souviens.formats._fields import Fields, id_of
 from souviens.jsonspan import Glue, Slice, cut_elements
 from souviens.records import (
     Citation,
@@ -121,12 +121,12 @@ def traces(slice: Slice, ids: Set[str]) -> list[Place]:
 def _identify(slice: Slice) -> Identity:
     """Drive knows a document by its id and its name; neither is in it, unless a tool put them there."""
     value = loaded(slice).value
-    return Identity(identifier(value.get("id")), ("prompt", Kind.of(slice).mark or _said(value, slice)))
+    return Identity(id_of(value.get("id")), ("prompt", Kind.of(slice).mark or _said(value, slice)))
 
 
 def _mark(slice: Slice) -> str:
     value = slice.value
-    is_named = not isinstance(value, dict) or _older(value) or identifier(value.get("id"))
+    is_named = not isinstance(value, dict) or _older(value) or id_of(value.get("id"))
     return "" if is_named else _said(value, slice)
 
 

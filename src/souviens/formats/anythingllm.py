@@ -31,10 +31,10 @@ from msgspec.structs import replace
 from souviens.canon import Instant, rfc3339
 from souviens.delivery import Delivery, Entry, Peek, peek
 from souviens.formats import Bytes, Guide, Locations, Place
-from souviens.formats._carving import AGAIN, Kind, Kinds, Mark, carve, contents, cut_lines, identifier, mark_of, marked, told_again
+from souviens.formats._carving import AGAIN, Kind, Kinds, Mark, carve, contents, cut_lines, mark_of, marked, told_again
 from souviens.formats._content import content_parts
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, list_nodes, loaded, refused
-from souviens.formats._fields import NOT_UTF8, Fields, note
+from souviens.formats._fields import NOT_UTF8, Fields, id_of, note
 from souviens.formats._workspaces import PROMPT, is_workspace
 from souviens.jsonspan import Flaws, Glue, Slice, cut_elements, decode
 from souviens.records import Citation, Conversation, Head, Json, Message, Opaque, Part, Reading, Text, Treatment
@@ -135,7 +135,7 @@ def _mark(slice: Slice) -> str:
 
 
 def _id_of(row: Json) -> str | None:
-    return identifier(row.get("id")) if isinstance(row, dict) else None
+    return id_of(row.get("id")) if isinstance(row, dict) else None
 
 
 def _pieces(entry: Entry) -> Iterator[Glue | Slice]:

@@ -20,11 +20,11 @@ from itertools import groupby
 from souviens.canon import make_id, rfc3339
 from souviens.delivery import Delivery, Entry, Peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import Kind, cut_values, identifier, mark_of
+from souviens.formats._carving import Kind, cut_values, mark_of
 from souviens.formats._content import content_parts
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, loaded, role_of
 from souviens.formats._document import is_any
-from souviens.formats._fields import Fields
+from souviens.formats._fields import Fields, id_of
 from souviens.jsonspan import Glue, Slice
 from souviens.records import (
     Citation,
@@ -79,7 +79,7 @@ def _messages(seen: Peek) -> list[Json]:
 
 def _is_message(value: Json) -> bool:
     """A message of Le Chat. `chatId` alone would not do: others keep messages in arrays with it, too."""
-    if not isinstance(value, dict) or not identifier(value.get("chatId")) or not {"role", "createdAt"} <= value.keys():
+    if not isinstance(value, dict) or not id_of(value.get("chatId")) or not {"role", "createdAt"} <= value.keys():
         return False
     return "contentChunks" in value or ("content" in value and bool({"version", "reaction"} & value.keys()))
 
@@ -88,7 +88,7 @@ def _is_alike(entry: Entry, seen: Peek) -> bool:
     """Whether a file beside Le Chat's chats is one too, though its messages say less: not one that was uploaded to a chat."""
     if _chat_of(entry):
         return False
-    return any(isinstance(item, dict) and identifier(item.get("chatId")) and "role" in item for item in _messages(seen))
+    return any(isinstance(item, dict) and id_of(item.get("chatId")) and "role" in item for item in _messages(seen))
 
 
 def plan(delivery: Delivery) -> dict[str, Treatment]:
@@ -150,7 +150,7 @@ def _identify(slice: Slice) -> Identity:
 
 def _chats(items: list[Json]) -> list[str]:
     """The chats that messages name."""
-    named = (identifier(item.get("chatId")) for item in items if isinstance(item, dict))
+    named = (id_of(item.get("chatId")) for item in items if isinstance(item, dict))
     return list(dict.fromkeys(filter(None, named)))
 
 
@@ -162,7 +162,7 @@ def _nodes(value: Json) -> list[Node]:
     newest: dict[str | int, int] = {}  # a message -> the place of its newest version
     last: str | int | None = None
     for place, item in _sorted(value):
-        own = identifier(item.get("id")) if isinstance(item, dict) else None
+        own = id_of(item.get("id")) if isinstance(item, dict) else None
         version = _version(item) if own else 0
         message = own or len(nodes)
         follows = above.setdefault(message, last)
@@ -227,10 +227,10 @@ def _head(slice: Slice, fields: Fields, desk: Desk) -> Head:
 
 
 def _message(fields: Fields, desk: Desk) -> Draft:
-    chat = identifier(fields.left.get("chatId"))
+    chat = id_of(fields.left.get("chatId"))
     if chat and make_id("c", NAME, chat) == desk.conversation:
         del fields.left["chatId"]
-    version = _version(fields.left) if identifier(fields.left.get("id")) else 0
+    version = _version(fields.left) if id_of(fields.left.get("id")) else 0
     if not version:
         fields.identifier("id")
     fields.drop("version", version)  # its rank among its siblings says it

@@ -22,10 +22,10 @@ from functools import partial
 from souviens.canon import make_id
 from souviens.delivery import Delivery, Entry, peek
 from souviens.formats import Guide, Place
-from souviens.formats._carving import AGAIN, Kind, identifier, mark_of, marked, told_again
+from souviens.formats._carving import AGAIN, Kind, mark_of, marked, told_again
 from souviens.formats._dialogue import Desk, Dialogue, Draft, Identity, Node, Path, loaded
 from souviens.formats._document import BESIDE, is_any, read_beside, with_beside
-from souviens.formats._fields import Fields, name_type, note
+from souviens.formats._fields import Fields, id_of, name_type, note
 from souviens.jsonspan import Glue, Slice, cut_elements, decode
 from souviens.records import Citation, Head, Json, Opaque, Part, Problem, Reading, Text, Topic, Treatment
 
@@ -179,7 +179,7 @@ def _alone(turn: dict[str, Json]) -> list[str]:
 
 
 def _space(uuid: Json) -> str | None:
-    id = identifier(uuid)
+    id = id_of(uuid)
     return make_id("t", NAME, id) if id else None
 
 
@@ -201,7 +201,7 @@ def _identify(slice: Slice) -> Identity:
     turns = [turn for _, turn in _turns(value, key)]
     said = [value, value.get("metadata"), value.get("thread_metadata"), *turns]
     for name in _IDS:
-        found = next((id for held in said if isinstance(held, dict) and (id := identifier(held.get(name)))), "")
+        found = next((id for held in said if isinstance(held, dict) and (id := id_of(held.get(name)))), "")
         if found:
             return Identity(found)
     first = _uuid_of(turns[0]) if turns else None
@@ -269,7 +269,7 @@ def _said(own: dict[str, Json]) -> dict[str, Json]:
 
 
 def _uuid_of(turn: Json) -> str | None:
-    return next((id for key in _UUIDS if (id := identifier(turn.get(key)))), None) if isinstance(turn, dict) else None
+    return next((id for key in _UUIDS if (id := id_of(turn.get(key)))), None) if isinstance(turn, dict) else None
 
 
 def _held(turn: dict[str, Json], keys: tuple[str, ...]) -> str:
@@ -318,7 +318,7 @@ def _head(slice: Slice, fields: Fields, desk: Desk) -> Head:
     if own is None:
         return Head(extra=extra)
     for name in _IDS:
-        id = identifier(own.left.get(name))
+        id = id_of(own.left.get(name))
         if id is None or make_id("c", NAME, id) == desk.conversation:
             own.identifier(name)
     if project := _space(own.left.get("collection_uuid")):
